@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"fulfilld/config"
+	"fulfilld/fulfillers"
+	"fulfilld/grant"
+	"fulfilld/handlers"
+	"fulfilld/internal/alarm"
+	"fulfilld/internal/memredis"
+	"fulfilld/ledger"
+	"fulfilld/polar"
+	"fulfilld/tasks"
+)
+
+// daemon is everything running. Its fields stand in the order data flows.
+type daemon struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	metrics *prometheus.Registry
+	alarms  *alarm.Board
+	health  *handlers.Health
+	public  *http.Server
+	admin   *http.Server
+	ledger  *ledger.Ledger
+	redis   *memredis.Server // nil when a real one is used
+	queue   *tasks.Queue
+	queues  dashboard
+
+	publicAddr, adminAddr net.Addr
+	failed                chan error
+	stopSweep             context.CancelFunc
+	sweeping              sync.WaitGroup
+}
+
+// startDaemon opens the ledger, connects the queue and listens, in that order:
+// when it returns, webhooks are accepted.
+func startDaemon(ctx context.Context, o *options, log *slog.Logger, single bool) (d *daemon, err error) {
+	d = &daemon{log: log, metrics: prometheus.NewRegistry(), failed: make(chan error, 2)}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	var route fulfillers.Router // the ledger routes by kinds, and kinds keep their keys in the ledger
+	d.cfg, _, err = o.load(config.Serve, kinds(nil))
+	if err != nil {
+		return nil, err
+	}
+	if d.cfg.Embedded() && ledgerIsShared(d.cfg) && !single {
+		return nil, errors.New("redis.url: empty, with a Postgres ledger; name a Redis, or pass --single if this is the only daemon")
+	}
+	d.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	d.alarms = alarm.NewBoard(alarm.Options{Registerer: d.metrics, Log: log, URL: d.cfg.Alerts.URL})
+	commits := newCommitMetrics(d.metrics)
+	d.ledger, err = ledger.Open(ctx, d.cfg.Database.URL, ledger.Options{
+		Route:    func(b grant.Benefit) grant.Route { return route.Route(b) },
+		Settle:   d.cfg.Settle,
+		OnCommit: commits.observe,
+	})
+	if err != nil {
+		return nil, err
+	}
+	built := buildKinds(d.cfg, kinds(d.ledger))
+	route = router(d.cfg, built)
+	if n, err := d.ledger.Reroute(ctx); err != nil {
+		return nil, fmt.Errorf("reroute: %w", err)
+	} else if n > 0 {
+		log.Info("benefits are fulfilled differently now", "benefits", n)
+	}
+	if err := d.startQueue(built); err != nil {
+		return nil, err
+	}
+	d.metrics.MustRegister(newLedgerCollector(d.ledger, slices.Sorted(maps.Keys(built)), log))
+	return d, d.listen()
+}
+
+func ledgerIsShared(cfg *config.Config) bool { return dataDir(cfg) == "data" && !isSQLite(cfg) }
+
+func (d *daemon) startQueue(built map[string]fulfillers.Built) (err error) {
+	url := d.cfg.Redis.URL
+	if d.cfg.Embedded() {
+		if d.redis, err = memredis.Start(); err != nil {
+			return err
+		}
+		url = d.redis.URL()
+	}
+	d.queue, err = tasks.Start(tasks.Options{
+		Ledger: d.ledger, Decode: polar.Decode, Kinds: built, RedisURL: url,
+		Metrics: tasks.NewMetrics(d.metrics, slices.Sorted(maps.Keys(built))),
+		Alarms:  d.alarms, Log: d.log, Shutdown: d.cfg.ShutdownTimeout,
+	}, d.cfg.Embedded())
+	if err != nil {
+		return err
+	}
+	d.metrics.MustRegister(tasks.NewCollector(d.queue))
+	ctx, cancel := context.WithCancel(context.Background())
+	d.stopSweep = cancel
+	d.sweeping.Go(func() { d.keepHouse(ctx) })
+	return nil
+}
+
+// listen opens both listeners, and serves.
+func (d *daemon) listen() error {
+	d.health = &handlers.Health{Probe: d.ledger.Probe, RedisDown: d.queue.RedisDown}
+	public, err := d.publicHandler()
+	if err != nil {
+		return err
+	}
+	admin, err := d.adminHandler()
+	if err != nil {
+		return err
+	}
+	if d.public, d.publicAddr, err = d.serve("listen", d.cfg.Listen, public); err != nil {
+		return err
+	}
+	d.admin, d.adminAddr, err = d.serve("admin.listen", d.cfg.Admin.Listen, admin)
+	return err
+}
+
+func (d *daemon) serve(field, address string, h http.Handler) (*http.Server, net.Addr, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", field, err)
+	}
+	s := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second, // a sender that dribbles is cut
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
+	}
+	go func() {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			d.failed <- fmt.Errorf("%s: %w", field, err)
+		}
+	}()
+	return s, l.Addr(), nil
+}
+
+func (d *daemon) publicHandler() (http.Handler, error) {
+	open, err := polarEndpoint(d.cfg, d.alarms)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /webhooks/polar", handlers.Webhook(handlers.WebhookOptions{
+		Store: d.ledger, Open: open, Accepted: d.queue.Relay.Wake,
+		Reused: func(ev grant.Event) {
+			d.alarms.Raise("webhook_conflict", "a webhook-id came again with another body: "+ev.ID,
+				"Look at `fulfilld events show "+ev.ID+"`; the first body counts.")
+		},
+		Metrics: handlers.NewWebhookMetrics(d.metrics, polar.EventTypes), Log: d.log,
+	}))
+	mux.Handle("GET /healthz", d.health)
+	mux.Handle("GET /readyz", d.health)
+	return mux, nil
+}
+
+func (d *daemon) metricsHandler() http.Handler {
+	return promhttp.HandlerFor(d.metrics, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn)})
+}
+
+// shutdown stops in the order data flows: no more webhooks, then no more work,
+// then the memory. What was accepted is kept; what runs may finish.
+func (d *daemon) shutdown() error {
+	d.health.Drain()
+	ctx, cancel := context.WithTimeout(context.Background(), d.cfg.ShutdownTimeout)
+	defer cancel()
+	err := d.public.Shutdown(ctx)
+	d.log.Info("stopped taking in webhooks")
+	d.close()
+	if err != nil {
+		return fmt.Errorf("some requests were cut off: %w", err)
+	}
+	d.log.Info("stopped")
+	return nil
+}
+
+// close releases whatever is open.
+func (d *daemon) close() {
+	if d.stopSweep != nil {
+		d.stopSweep()
+		d.sweeping.Wait()
+	}
+	if d.queue != nil {
+		d.queue.Shutdown()
+	}
+	d.queues.close()
+	for _, s := range []*http.Server{d.public, d.admin} {
+		if s != nil {
+			_ = s.Close()
+		}
+	}
+	if d.redis != nil {
+		d.redis.Close()
+	}
+	if d.ledger != nil {
+		if err := d.ledger.Close(); err != nil {
+			d.log.Error("ledger not closed cleanly", "err", err)
+		}
+	}
+	if d.alarms != nil {
+		d.alarms.Close()
+	}
+}

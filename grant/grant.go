@@ -1,0 +1,83 @@
+package grant
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Grant is one customer's claim to one benefit, through one purchase (the
+// scope: a subscription or an order).
+type Grant struct {
+	ID             string
+	BenefitID      string
+	CustomerID     string
+	MemberID       string // the person of a team customer; else empty
+	SubscriptionID string
+	OrderID        string
+	Source         Source
+
+	CreatedAt      time.Time
+	ModifiedAt     time.Time
+	GrantedAt      time.Time
+	RevokedAt      time.Time
+	FirstGrantedAt time.Time // the earliest GrantedAt ever seen
+	Error          json.RawMessage
+	Properties     json.RawMessage // the platform's own, for example account_id
+	Previous       json.RawMessage // its previous_properties
+
+	Word    Word
+	Version Version
+	Cycle   string // key of the renewal this event is about; else empty
+}
+
+// Source says who decides about a grant.
+type Source string
+
+// The sources of grants. A benefit has one source.
+const (
+	Platform  Source = "platform"  // the platform's benefit_grant.* events
+	Catalogue Source = "catalogue" // fulfilld's own catalogue
+)
+
+// Word is what the shop says about a grant.
+type Word string
+
+// The shop's words. When two have one version, the stronger counts:
+// revoked, then granted, then none.
+const (
+	SaysNone    Word = "none" // neither: the customer must act first
+	SaysGranted Word = "granted"
+	SaysRevoked Word = "revoked"
+)
+
+// Said remembers when the shop last said each word. Keeping the three clocks
+// apart makes merging commutative and idempotent.
+type Said struct {
+	None, Granted, Revoked Version
+}
+
+// Hear merges one word into what was said before.
+func (s Said) Hear(w Word, v Version) Said {
+	switch w {
+	case SaysGranted:
+		s.Granted = s.Granted.Newer(v)
+	case SaysRevoked:
+		s.Revoked = s.Revoked.Newer(v)
+	default:
+		s.None = s.None.Newer(v)
+	}
+	return s
+}
+
+// Word returns what counts. None never takes back what was granted: the
+// platform says it when a renewal needs the customer, not when access ends.
+func (s Said) Word() Word {
+	switch {
+	case s.Granted.IsZero() && s.Revoked.IsZero():
+		return SaysNone
+	case s.Revoked.Compare(s.Granted) >= 0:
+		return SaysRevoked
+	default:
+		return SaysGranted
+	}
+}

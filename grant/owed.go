@@ -1,0 +1,208 @@
+package grant
+
+import "time"
+
+// Desired is what ought to be true of a fulfilment.
+type Desired string
+
+// What can be owed.
+const (
+	OwedNone    Desired = "none" // nothing yet, and nothing to take away
+	OwedGranted Desired = "granted"
+	OwedRevoked Desired = "revoked"
+)
+
+// Facts is everything that decides what is owed for one fulfilment. Zero
+// fields mean "not so" or "not known".
+type Facts struct {
+	Source       Source
+	Said         Said
+	FirstGranted time.Time
+	Subscription *Subscription
+	Order        *Order
+
+	Grace        time.Duration // how long a failed payment is forgiven
+	Settle       time.Duration // how long a revoke may wait for its reason, when there is a grace
+	ExpiresAfter time.Duration // counted from FirstGranted
+
+	Override Override
+
+	CustomerDeleted bool // tombstones: terminal
+	MemberDeleted   bool
+	SeatEnded       bool
+	BenefitDeleted  bool
+
+	Unrouted         bool // the benefit no longer asks for this kind
+	DroppedByProduct bool // the product no longer carries the benefit
+	Refund           RefundPolicy
+	Refunded         int64 // sum of the scope's succeeded refunds
+	RefundRevokes    bool  // a succeeded refund asked to revoke benefits
+}
+
+// RefundPolicy says which refunds end a catalogue grant.
+type RefundPolicy string
+
+// The refund policies; the zero value is RefundFull.
+const (
+	RefundNever RefundPolicy = "never"
+	RefundFull  RefundPolicy = "full"
+	RefundAny   RefundPolicy = "any"
+)
+
+// Override is the operator's word. It wins over the shop's until lifted or past.
+type Override struct {
+	Desired Desired   // empty: none
+	Until   time.Time // zero: until lifted
+}
+
+// Verdict is what is owed, why, and when time alone may change it.
+type Verdict struct {
+	Desired Desired
+	Because string    // a stable word, shown to people
+	Again   time.Time // zero: only a new fact changes it
+}
+
+// Owed computes what is owed from the facts. It is pure: the same facts at the
+// same time always give the same verdict, in whatever order they became known.
+//
+// Precedence: a tombstone; the operator's override; a kind the benefit no
+// longer asks for; expiry; then the shop's word, softened by grace.
+func Owed(f Facts, now time.Time) Verdict {
+	if why := f.tombstone(); why != "" {
+		return Verdict{Desired: OwedRevoked, Because: why}
+	}
+	if f.Override.Desired != "" && (f.Override.Until.IsZero() || now.Before(f.Override.Until)) {
+		return Verdict{f.Override.Desired, "override", f.Override.Until}
+	}
+	if f.Unrouted {
+		return Verdict{Desired: OwedRevoked, Because: "unrouted"}
+	}
+	return f.expire(f.shop(now), now)
+}
+
+func (f Facts) tombstone() string {
+	switch {
+	case f.CustomerDeleted:
+		return "customer_deleted"
+	case f.MemberDeleted:
+		return "member_deleted"
+	case f.SeatEnded:
+		return "seat_revoked"
+	case f.BenefitDeleted:
+		return "benefit_deleted"
+	}
+	return ""
+}
+
+// expire ends a granted verdict once ExpiresAfter has passed.
+func (f Facts) expire(v Verdict, now time.Time) Verdict {
+	if v.Desired != OwedGranted || f.ExpiresAfter <= 0 || f.FirstGranted.IsZero() {
+		return v
+	}
+	end := f.FirstGranted.Add(f.ExpiresAfter)
+	if !now.Before(end) {
+		return Verdict{Desired: OwedRevoked, Because: "expired"}
+	}
+	if v.Again.IsZero() || end.Before(v.Again) {
+		v.Again = end
+	}
+	return v
+}
+
+// shop is the verdict of whoever sells: the platform or the own catalogue.
+func (f Facts) shop(now time.Time) Verdict {
+	v := f.platform()
+	if f.Source == Catalogue {
+		v = f.catalogue()
+	}
+	if v.Desired == OwedRevoked {
+		if until, why := f.forgiven(now); why != "" {
+			return Verdict{OwedGranted, why, until}
+		}
+	}
+	return v
+}
+
+func (f Facts) platform() Verdict {
+	switch f.Said.Word() {
+	case SaysGranted:
+		return Verdict{Desired: OwedGranted, Because: "granted"}
+	case SaysRevoked:
+		return Verdict{Desired: OwedRevoked, Because: "revoked"}
+	default:
+		return Verdict{Desired: OwedNone, Because: "not_granted"}
+	}
+}
+
+func (f Facts) catalogue() Verdict {
+	if f.DroppedByProduct {
+		return Verdict{Desired: OwedRevoked, Because: "dropped_by_product"}
+	}
+	if f.refundEnds() {
+		return Verdict{Desired: OwedRevoked, Because: "refunded"}
+	}
+	if f.Subscription != nil {
+		return f.Subscription.verdict()
+	}
+	if f.Order != nil {
+		return f.Order.verdict()
+	}
+	return Verdict{Desired: OwedNone, Because: "not_paid"}
+}
+
+// refundEnds applies the policy. A refunded subscription order ends nothing
+// unless the policy is any.
+func (f Facts) refundEnds() bool {
+	switch {
+	case f.RefundRevokes:
+		return true
+	case f.Refund == RefundNever || f.Refunded == 0:
+		return false
+	case f.Refund == RefundAny:
+		return true
+	}
+	return f.Subscription == nil && f.Order != nil && f.Refunded >= f.Order.Total
+}
+
+func (s *Subscription) verdict() Verdict {
+	switch s.Status {
+	case "active", "trialing":
+		return Verdict{Desired: OwedGranted, Because: "subscription_" + s.Status}
+	case "incomplete":
+		return Verdict{Desired: OwedNone, Because: "not_paid"}
+	}
+	return Verdict{Desired: OwedRevoked, Because: "subscription_" + s.Status}
+}
+
+func (o *Order) verdict() Verdict {
+	switch o.Status {
+	case "paid", "partially_refunded", "refunded": // whether a refund ends it was decided before
+		return Verdict{Desired: OwedGranted, Because: "order_paid"}
+	case "void":
+		return Verdict{Desired: OwedRevoked, Because: "order_void"}
+	}
+	return Verdict{Desired: OwedNone, Because: "not_paid"}
+}
+
+// forgiven reports whether the loss is one of payment and still within grace,
+// and until when. A revoke whose reason has not arrived yet gets Settle to wait
+// for it, so that its order of arrival does not matter.
+func (f Facts) forgiven(now time.Time) (until time.Time, why string) {
+	if f.Grace <= 0 || f.DroppedByProduct || f.RefundRevokes || f.Subscription == nil {
+		return time.Time{}, ""
+	}
+	switch s := f.Subscription; {
+	case !s.CanceledAt.IsZero() || !s.EndedAt.IsZero() || s.Status == "paused":
+	case s.Status == "past_due" || s.Status == "unpaid":
+		until, why = s.PastDueAt.Add(f.Grace), "grace"
+		if s.PastDueAt.IsZero() {
+			return time.Time{}, ""
+		}
+	case s.Status == "active" || s.Status == "trialing":
+		until, why = f.Said.Revoked.At.Add(f.Settle), "settling"
+	}
+	if !now.Before(until) {
+		return time.Time{}, ""
+	}
+	return until, why
+}

@@ -1,0 +1,192 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"fulfilld/grant"
+)
+
+// Apply merges events into what is known and returns the fulfilments that
+// became due, all in one transaction. When that fails the events are applied
+// one by one, and one that cannot be applied is marked failed.
+func (l *Ledger) Apply(ctx context.Context, events []grant.Decoded) ([]grant.Due, error) {
+	var due []grant.Due
+	apply := func(batch []grant.Decoded) error {
+		return l.writers.do(ctx, work, func(t *tx) error {
+			a := applier{tx: t, l: l}
+			if err := a.events(batch); err != nil {
+				return err
+			}
+			due = append(due, a.due...)
+			return nil
+		})
+	}
+	err := apply(events)
+	if err == nil || ctx.Err() != nil {
+		return due, err
+	}
+	due = nil
+	var errs []error
+	for _, ev := range events {
+		if err := apply([]grant.Decoded{ev}); err != nil {
+			errs = append(errs, l.fail(ctx, ev, err))
+		}
+	}
+	return due, errors.Join(errs...)
+}
+
+// fail marks an event failed when the ledger itself works: an event is not to
+// blame for a full disk.
+func (l *Ledger) fail(ctx context.Context, ev grant.Decoded, cause error) error {
+	if !isConstraint(cause) {
+		return cause
+	}
+	return l.writers.do(ctx, work, func(t *tx) error {
+		a := applier{tx: t, l: l}
+		return a.mark(ev.Event, grant.EventFailed, cause.Error())
+	})
+}
+
+// applier merges events within one transaction.
+type applier struct {
+	*tx
+	l   *Ledger
+	due []grant.Due
+
+	at    time.Time           // when the event at hand happened
+	dirty map[string]struct{} // grants that may be owed something else now
+	order []string
+}
+
+// begin keeps the appliers of a fleet one after another, which spares them deadlocks.
+func (a *applier) begin() error {
+	if a.engine.applyLock == "" {
+		return nil
+	}
+	_, err := a.exec(a.engine.applyLock)
+	return err
+}
+
+func (a *applier) events(batch []grant.Decoded) error {
+	if err := a.begin(); err != nil {
+		return err
+	}
+	for _, d := range batch {
+		if err := a.event(d); err != nil {
+			return fmt.Errorf("event %s: %w", d.Event.ID, err)
+		}
+	}
+	return nil
+}
+
+// event applies one event, unless another process has.
+func (a *applier) event(d grant.Decoded) error {
+	state, why := grant.EventApplied, ""
+	switch {
+	case d.Err != nil:
+		state, why = grant.EventFailed, d.Err.Error()
+	case d.News.Ignored != "":
+		state, why = grant.EventIgnored, d.News.Ignored
+	}
+	n, err := a.exec(`UPDATE events SET state = $2, error = $3 WHERE seq = $1 AND state = 'accepted'`, d.Event.Seq, state, why)
+	if err != nil || n == 0 || state != grant.EventApplied {
+		return err
+	}
+	a.at = d.Event.OccurredAt
+	if a.at.IsZero() {
+		a.at = d.Event.ReceivedAt
+	}
+	a.dirty, a.order = map[string]struct{}{}, nil
+	if err := a.news(d.News); err != nil {
+		return err
+	}
+	for _, id := range a.order {
+		if err := a.settle(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) mark(ev grant.Event, state grant.EventState, why string) error {
+	_, err := a.exec(`UPDATE events SET state = $2, error = $3 WHERE seq = $1 AND state = 'accepted'`, ev.Seq, state, why)
+	return err
+}
+
+// news merges every row of an event: what grants refer to first, then grants.
+func (a *applier) news(n grant.News) error {
+	return errors.Join(
+		each(n.Customers, a.customer),
+		each(n.Members, a.member),
+		each(n.Products, a.product),
+		each(n.Benefits, a.benefit),
+		each(n.Subscriptions, a.subscription),
+		each(n.Orders, a.orderOf),
+		each(n.Refunds, a.refund),
+		each(n.Seats, a.seat),
+		each(n.Grants, a.grant),
+	)
+}
+
+func each[T any](all []T, do func(T) error) error {
+	for _, v := range all {
+		if err := do(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// touch remembers that a grant may be owed something else now.
+func (a *applier) touch(grants ...string) {
+	for _, id := range grants {
+		if _, ok := a.dirty[id]; !ok {
+			a.dirty[id] = struct{}{}
+			a.order = append(a.order, id)
+		}
+	}
+}
+
+// touchWhere touches the grants that a condition on one id finds.
+func (a *applier) touchWhere(condition, id string) error {
+	if id == "" {
+		return nil
+	}
+	ids, err := a.strings(`SELECT id FROM grants WHERE `+condition+` ORDER BY seq`, id)
+	a.touch(ids...)
+	return err
+}
+
+// What finds the grants that hang on something.
+const (
+	ofCustomer = `customer_id = $1`
+	ofMember   = `customer_id = (SELECT customer_id FROM members WHERE id = $1) AND member_id = $1`
+	ofScope    = `subscription_id || order_id = $1` // one of the two is empty
+)
+
+// newer reports whether version v of a row beats what is stored; known tells
+// whether the row exists.
+func (a *applier) newer(table, id string, v grant.Version) (newer, known bool, err error) {
+	var at, sent int64
+	err = a.row(`SELECT ver_at, ver_sent FROM `+table+` WHERE id = $1`, []any{id}, &at, &sent)
+	if errors.Is(err, ErrNotFound) {
+		return true, false, nil
+	}
+	had := grant.Version{At: timeOf(at), Sent: timeOf(sent)}
+	return v.Compare(had) > 0, true, err
+}
+
+// isConstraint tells an event's own fault from the ledger's.
+func isConstraint(err error) bool {
+	s := err.Error()
+	for _, mark := range []string{"constraint", "SQLSTATE 22", "SQLSTATE 23", "datatype mismatch", "panic in a write"} {
+		if strings.Contains(s, mark) {
+			return true
+		}
+	}
+	return false
+}

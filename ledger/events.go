@@ -1,0 +1,96 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"fulfilld/grant"
+)
+
+// Accept commits an event before it is answered. A context that ends first
+// leaves the outcome uncertain; handing the same event in again is harmless.
+func (l *Ledger) Accept(ctx context.Context, ev grant.Event) (grant.Acceptance, error) {
+	sum := sha256.Sum256(ev.Body)
+	var got grant.Acceptance
+	err := l.writers.do(ctx, intake, func(t *tx) error {
+		var seq int64
+		err := t.row(`INSERT INTO events (source, webhook_id, type, occurred_at, received_at, state, daemon, sha256)
+			VALUES ($1, $2, $3, $4, $5, 'accepted', $6, $7)
+			ON CONFLICT (source, webhook_id) DO NOTHING RETURNING seq`,
+			[]any{ev.Source, ev.ID, ev.Type, micros(ev.OccurredAt), micros(ev.ReceivedAt), l.daemon, sum[:]}, &seq)
+		if errors.Is(err, ErrNotFound) {
+			got, err = t.known(ev, sum[:])
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		got = grant.Accepted
+		_, err = t.exec(`INSERT INTO bodies (seq, body) VALUES ($1, $2)`, seq, ev.Body)
+		return err
+	})
+	return got, err
+}
+
+func (t *tx) known(ev grant.Event, sum []byte) (grant.Acceptance, error) {
+	var had []byte
+	err := t.row(`SELECT sha256 FROM events WHERE source = $1 AND webhook_id = $2`, []any{ev.Source, ev.ID}, &had)
+	if err == nil && !bytes.Equal(had, sum) {
+		return grant.Conflict, nil
+	}
+	return grant.Duplicate, err
+}
+
+const eventColumns = `e.seq, e.source, e.webhook_id, e.type, e.occurred_at, e.received_at, e.state, e.error, b.body`
+
+func scanEvent(rows rowScanner) (ev grant.Event, err error) {
+	var occurred, received int64
+	err = rows.Scan(&ev.Seq, &ev.Source, &ev.ID, &ev.Type, &occurred, &received, &ev.State, &ev.Error, &ev.Body)
+	ev.OccurredAt, ev.ReceivedAt = timeOf(occurred), timeOf(received)
+	return ev, err
+}
+
+// Unapplied returns accepted events, the oldest first: this process's own, and
+// those of others that have lain for longer than othersAfter.
+func (l *Ledger) Unapplied(ctx context.Context, othersAfter time.Duration, limit int) ([]grant.Event, error) {
+	rows, err := l.read.rows(ctx, `SELECT `+eventColumns+`
+		FROM events e JOIN bodies b ON b.seq = e.seq
+		WHERE e.state = 'accepted' AND (e.daemon = $1 OR e.received_at <= {{now}} - $2)
+		ORDER BY e.seq LIMIT $3`, l.daemon, othersAfter.Microseconds(), limit)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanEvent)
+}
+
+// Backlog counts the events not yet applied, and tells when the oldest came.
+func (l *Ledger) Backlog(ctx context.Context) (n int64, oldest time.Time, err error) {
+	var at int64
+	err = l.read.QueryRowContext(ctx, `SELECT count(*), coalesce(min(received_at), 0) FROM events WHERE state = 'accepted'`).Scan(&n, &at)
+	return n, timeOf(at), err
+}
+
+// FailedEvents counts the events that could not be applied.
+func (l *Ledger) FailedEvents(ctx context.Context) (n int64, err error) {
+	err = l.read.QueryRowContext(ctx, `SELECT count(*) FROM events WHERE state = 'failed'`).Scan(&n)
+	return n, err
+}
+
+// Replay makes events be applied again: one by its webhook-id, or every failed
+// one when id is empty. It returns how many.
+func (l *Ledger) Replay(ctx context.Context, id string) (n int64, err error) {
+	err = l.writers.do(ctx, work, func(t *tx) error {
+		var err error
+		if id == "" {
+			n, err = t.exec(`UPDATE events SET state = 'accepted', error = '', daemon = $1 WHERE state = 'failed'`, l.daemon)
+		} else {
+			n, err = t.exec(`UPDATE events SET state = 'accepted', error = '', daemon = $1 WHERE webhook_id = $2
+				AND EXISTS (SELECT 1 FROM bodies b WHERE b.seq = events.seq)`, l.daemon, id)
+		}
+		return err
+	})
+	return n, err
+}

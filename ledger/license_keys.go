@@ -1,0 +1,92 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"fulfilld/grant"
+)
+
+const licenseColumns = `id, fulfilment_id, benefit_id, customer_id, organization_id, key, display_key, active,
+	limit_activations, limit_usage, expires_at, usage, validations, last_validated_at, created_at, modified_at,
+	merchant_status, merchant_limit_activations, merchant_limit_usage, merchant_expires_at`
+
+// scanLicenseKey reads a key as it counts: the merchant's word where he gave one.
+func scanLicenseKey(r rowScanner) (k grant.LicenseKey, err error) {
+	var active, expires, validated, created, modified int64
+	var activations, usage, theirActivations, theirUsage, theirExpiry sql.NullInt64
+	err = r.Scan(&k.ID, &k.FulfilmentID, &k.BenefitID, &k.CustomerID, &k.OrganizationID, &k.Key, &k.DisplayKey, &active,
+		&activations, &usage, &expires, &k.Usage, &k.Validations, &validated, &created, &modified,
+		&k.MerchantStatus, &theirActivations, &theirUsage, &theirExpiry)
+	k.Active = active > 0
+	k.LimitActivations, k.LimitUsage = limit(activations, theirActivations), limit(usage, theirUsage)
+	if theirExpiry.Valid {
+		expires = max(theirExpiry.Int64, 0)
+	}
+	k.ExpiresAt, k.LastValidatedAt, k.CreatedAt, k.ModifiedAt = timeOf(expires), timeOf(validated), timeOf(created), timeOf(modified)
+	return k, err
+}
+
+func limit(ours, theirs sql.NullInt64) *int64 {
+	n := ours
+	if theirs.Valid {
+		n = theirs
+	}
+	if !n.Valid || n.Int64 < 0 {
+		return nil
+	}
+	return &n.Int64
+}
+
+// licenseKeys is the namespace in which a fulfilment's id names its key.
+var licenseKeys = uuid.MustParse("0c2f5f0e-7a39-5b61-8d2c-5b3d3a1b7e42")
+
+func licenseID(fulfilmentID string) string {
+	return uuid.NewSHA1(licenseKeys, []byte(fulfilmentID)).String()
+}
+
+// IssueLicenseKey makes the fulfilment's key active with the wanted limits. The
+// first call stores want.Key; later ones keep the key, its usage and whatever
+// the merchant has set. It returns the key as stored.
+func (l *Ledger) IssueLicenseKey(ctx context.Context, want grant.LicenseKey) (k grant.LicenseKey, err error) {
+	sum := sha256.Sum256([]byte(want.Key))
+	err = l.writers.do(ctx, work, func(t *tx) error {
+		s, err := t.stmt(`INSERT INTO license_keys AS k (id, fulfilment_id, benefit_id, customer_id, organization_id, key, key_sha256, display_key,
+				active, limit_activations, limit_usage, expires_at, usage, validations, last_validated_at, created_at, modified_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, 0, 0, 0, {{now}}, 0)
+			ON CONFLICT (id) DO UPDATE SET active = 1, limit_activations = excluded.limit_activations,
+				limit_usage = excluded.limit_usage, expires_at = excluded.expires_at,
+				modified_at = CASE WHEN k.active = 1 AND coalesce(k.limit_activations, -1) = coalesce(excluded.limit_activations, -1)
+					AND coalesce(k.limit_usage, -1) = coalesce(excluded.limit_usage, -1) AND k.expires_at = excluded.expires_at
+					THEN k.modified_at ELSE {{now}} END
+			RETURNING ` + licenseColumns)
+		if err != nil {
+			return err
+		}
+		k, err = scanLicenseKey(s.QueryRow(licenseID(want.FulfilmentID), want.FulfilmentID, want.BenefitID, want.CustomerID, want.OrganizationID,
+			want.Key, sum[:], want.DisplayKey, want.LimitActivations, want.LimitUsage, micros(want.ExpiresAt)))
+		return err
+	})
+	return k, err
+}
+
+// RevokeLicenseKey ends the fulfilment's key; that there is none is fine.
+func (l *Ledger) RevokeLicenseKey(ctx context.Context, fulfilmentID string) error {
+	return l.writers.do(ctx, work, func(t *tx) error {
+		_, err := t.exec(`UPDATE license_keys SET active = 0, modified_at = {{now}} WHERE id = $1 AND active = 1`, licenseID(fulfilmentID))
+		return err
+	})
+}
+
+// LicenseKeyOf returns a fulfilment's key.
+func (l *Ledger) LicenseKeyOf(ctx context.Context, fulfilmentID string) (grant.LicenseKey, error) {
+	k, err := scanLicenseKey(l.read.QueryRowContext(ctx, `SELECT `+licenseColumns+` FROM license_keys WHERE id = $1`, licenseID(fulfilmentID)))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	return k, err
+}

@@ -1,0 +1,92 @@
+package ledger
+
+import (
+	"slices"
+
+	"fulfilld/grant"
+)
+
+func (a *applier) product(p grant.Product) error {
+	newer, _, err := a.newer("products", p.ID, p.Version)
+	if err != nil || !newer {
+		return err
+	}
+	if _, err := a.exec(`INSERT INTO products (id, body, ver_at, ver_sent) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (id) DO UPDATE SET body = excluded.body, ver_at = excluded.ver_at, ver_sent = excluded.ver_sent`,
+		p.ID, string(p.Body), micros(p.Version.At), micros(p.Version.Sent)); err != nil {
+		return err
+	}
+	had, err := a.strings(`SELECT benefit_id FROM product_benefits WHERE product_id = $1 ORDER BY benefit_id`, p.ID)
+	if err != nil {
+		return err
+	}
+	return a.carry(p.ID, had, p.Benefits)
+}
+
+// carry makes the product's list of benefits be want.
+func (a *applier) carry(product string, had, want []string) error {
+	for _, id := range had {
+		if !slices.Contains(want, id) {
+			if _, err := a.exec(`DELETE FROM product_benefits WHERE product_id = $1 AND benefit_id = $2`, product, id); err != nil {
+				return err
+			}
+		}
+	}
+	for _, id := range want {
+		if !slices.Contains(had, id) {
+			if _, err := a.exec(`INSERT INTO product_benefits (product_id, benefit_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, product, id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *applier) subscription(s grant.Subscription) error {
+	newer, _, err := a.newer("subscriptions", s.ID, s.Version)
+	if err != nil || !newer {
+		return err
+	}
+	if _, err := a.exec(`INSERT INTO subscriptions (id, customer_id, product_id, status, past_due_at, canceled_at, ended_at, paused_at, fields, ver_at, ver_sent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id, product_id = excluded.product_id, status = excluded.status,
+			past_due_at = excluded.past_due_at, canceled_at = excluded.canceled_at, ended_at = excluded.ended_at,
+			paused_at = excluded.paused_at, fields = excluded.fields, ver_at = excluded.ver_at, ver_sent = excluded.ver_sent`,
+		s.ID, s.CustomerID, s.ProductID, s.Status, micros(s.PastDueAt), micros(s.CanceledAt), micros(s.EndedAt),
+		micros(s.PausedAt), string(s.Fields), micros(s.Version.At), micros(s.Version.Sent)); err != nil {
+		return err
+	}
+	return a.touchWhere(ofScope, s.ID)
+}
+
+func (a *applier) orderOf(o grant.Order) error {
+	newer, _, err := a.newer("orders", o.ID, o.Version)
+	if err != nil || !newer {
+		return err
+	}
+	if _, err := a.exec(`INSERT INTO orders (id, customer_id, product_id, subscription_id, status, total, fields, ver_at, ver_sent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id, product_id = excluded.product_id,
+			subscription_id = excluded.subscription_id, status = excluded.status, total = excluded.total,
+			fields = excluded.fields, ver_at = excluded.ver_at, ver_sent = excluded.ver_sent`,
+		o.ID, o.CustomerID, o.ProductID, o.SubscriptionID, o.Status, o.Total, string(o.Fields),
+		micros(o.Version.At), micros(o.Version.Sent)); err != nil {
+		return err
+	}
+	return a.touchWhere(ofScope, o.ID)
+}
+
+func (a *applier) refund(r grant.Refund) error {
+	newer, _, err := a.newer("refunds", r.ID, r.Version)
+	if err != nil || !newer {
+		return err
+	}
+	if _, err := a.exec(`INSERT INTO refunds (id, order_id, status, amount, revoke_benefits, ver_at, ver_sent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (id) DO UPDATE SET order_id = excluded.order_id, status = excluded.status, amount = excluded.amount,
+			revoke_benefits = excluded.revoke_benefits, ver_at = excluded.ver_at, ver_sent = excluded.ver_sent`,
+		r.ID, r.OrderID, r.Status, r.Amount, flag(r.RevokeBenefits), micros(r.Version.At), micros(r.Version.Sent)); err != nil {
+		return err
+	}
+	return a.touchWhere(ofScope, r.OrderID)
+}

@@ -1,0 +1,86 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/gofrs/flock"
+	_ "modernc.org/sqlite" // the driver "sqlite", pure Go
+)
+
+var sqliteEngine = engine{
+	name:    "sqlite",
+	now:     "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+	serial:  "INTEGER PRIMARY KEY AUTOINCREMENT",
+	blob:    "BLOB",
+	writers: 1,
+}
+
+// openSQLite opens one connection that writes and a few that read. The file is
+// this process's alone.
+func (l *Ledger) openSQLite(ctx context.Context, path string) error {
+	l.engine = sqliteEngine
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	if err := l.lockFile(path + ".lock"); err != nil {
+		return err
+	}
+	write, err := l.openDB(path, 1, "_txlock=immediate")
+	if err != nil {
+		return err
+	}
+	if err := l.start(ctx, write); err != nil {
+		return sqliteHint(path, err)
+	}
+	read, err := l.openDB(path, max(2, runtime.GOMAXPROCS(0)), "_pragma=query_only(1)")
+	l.read = &reader{DB: read, engine: l.engine}
+	return err
+}
+
+func (l *Ledger) openDB(path string, conns int, extra string) (*sql.DB, error) {
+	sync := "FULL"
+	if l.opts.Fast {
+		sync = "OFF"
+	}
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
+		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + sync + ")" +
+		"&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(2000)&_pragma=journal_size_limit(67108864)&" + extra
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	l.close = append(l.close, db.Close)
+	return db, nil
+}
+
+// lockFile keeps a second daemon off the file and names the holder when refused.
+func (l *Ledger) lockFile(path string) error {
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("ledger: lock %s: %w", path, err)
+	}
+	if !ok {
+		holder, _ := os.ReadFile(path)
+		return fmt.Errorf("ledger: %s is held by another daemon (pid %s); stop it first, or use postgres:// for several",
+			path, strings.TrimSpace(string(holder)))
+	}
+	l.close = append(l.close, lock.Close)
+	return os.WriteFile(path, []byte(fmt.Sprintln(os.Getpid())), 0o600)
+}
+
+func sqliteHint(path string, err error) error {
+	if strings.Contains(err.Error(), "readonly") || strings.Contains(err.Error(), "unable to open") {
+		return fmt.Errorf("%w (is %s writable by this user?)", err, path)
+	}
+	return err
+}

@@ -1,0 +1,85 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hibiken/asynq"
+)
+
+const (
+	pollEvery    = 10 * time.Millisecond // an idle queue's pick-up; asynq's default takes a second
+	delayedEvery = time.Second           // retries become ready this often
+)
+
+// newPool is one kind's own server, so that a slow provider never holds up
+// another kind.
+func newPool(kind string, concurrency int, redis asynq.RedisConnOpt, shutdown time.Duration, log *slog.Logger) *asynq.Server {
+	return asynq.NewServer(redis, asynq.Config{
+		Concurrency:              concurrency,
+		Queues:                   map[string]int{kind: 1},
+		TaskCheckInterval:        pollEvery,
+		DelayedTaskCheckInterval: delayedEvery,
+		ShutdownTimeout:          shutdown,
+		RetryDelayFunc:           retryDelay,
+		IsFailure:                isFailure,
+		Logger:                   &quietLog{log: log.With("queue", kind)},
+		LogLevel:                 asynq.WarnLevel,
+	})
+}
+
+// handler runs the worker for one task. It holds working meanwhile: when asynq
+// stops, it does not wait for the work it has called off.
+func handler(kind string, w *Worker, working *sync.RWMutex, done func(kind, task string)) asynq.Handler {
+	return asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {
+		working.RLock()
+		defer working.RUnlock()
+		id, _ := asynq.GetTaskID(ctx)
+		defer done(kind, id)
+		return w.Work(ctx, string(t.Payload()))
+	})
+}
+
+// startPools starts every pool; those that run are stopped again when one does not.
+func startPools(pools map[string]*asynq.Server, handlers map[string]asynq.Handler) error {
+	for kind, p := range pools {
+		if err := p.Start(handlers[kind]); err != nil && !errors.Is(err, asynq.ErrServerClosed) {
+			return fmt.Errorf("start the pool of %s: %w", kind, err)
+		}
+	}
+	return nil
+}
+
+// quietLog passes on what asynq has to say, at most one line a second: with
+// Redis gone it repeats itself thousands of times.
+type quietLog struct {
+	log  *slog.Logger
+	last atomic.Int64 // when it last said something, in Unix nanoseconds
+}
+
+func (q *quietLog) say(level slog.Level, args []any) {
+	now, last := time.Now().UnixNano(), q.last.Load()
+	if now-last >= int64(time.Second) && q.last.CompareAndSwap(last, now) {
+		q.log.Log(context.Background(), level, "asynq", "msg", fmt.Sprint(args...))
+	}
+}
+
+// Debug implements asynq.Logger.
+func (q *quietLog) Debug(args ...any) { q.say(slog.LevelDebug, args) }
+
+// Info implements asynq.Logger.
+func (q *quietLog) Info(args ...any) { q.say(slog.LevelDebug, args) }
+
+// Warn implements asynq.Logger.
+func (q *quietLog) Warn(args ...any) { q.say(slog.LevelWarn, args) }
+
+// Error implements asynq.Logger.
+func (q *quietLog) Error(args ...any) { q.say(slog.LevelWarn, args) }
+
+// Fatal implements asynq.Logger. The process is not asynq's to end.
+func (q *quietLog) Fatal(args ...any) { q.say(slog.LevelError, args) }

@@ -1,0 +1,178 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"fulfilld/fulfillers"
+	"fulfilld/grant"
+)
+
+const (
+	lease       = 15 * time.Second
+	renewEvery  = 5 * time.Second
+	renewAgain  = time.Second     // after a ledger that did not answer
+	leaseMargin = 4 * time.Second // before its lease ends, work is called off
+	actWithin   = 2 * time.Minute // a fulfiller that takes longer is told to stop
+	recordTime  = 5 * time.Second // what happened is remembered even while stopping
+)
+
+// Worker sees one fulfilment through: look, decide, act, record.
+type Worker struct {
+	ledger  work
+	kinds   map[string]fulfillers.Built
+	metrics *Metrics
+	log     *slog.Logger
+	again   func(grant.Due) // something changed meanwhile: it is due at once
+}
+
+// Work brings the world to what is owed for one fulfilment. It returns nil when
+// there is nothing more to do now, and else an error that carries the delay.
+func (w *Worker) Work(ctx context.Context, id string) error {
+	f, err := w.ledger.Look(ctx, id, lease)
+	if errors.Is(err, grant.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		w.log.Warn("ledger does not tell what is owed; the queue tries again", "fulfilment", id, "err", err)
+		return fmt.Errorf("look at %s: %w", id, err)
+	}
+	act := decide(f)
+	started := time.Now()
+	props, err := w.act(ctx, act, f)
+	return w.record(ctx, f, act, props, time.Since(started), err)
+}
+
+// act asks the fulfiller, under a lease that is kept alive and a deadline that
+// ends before it.
+func (w *Worker) act(ctx context.Context, act grant.Action, f grant.Held) (props grant.Properties, err error) {
+	if act == grant.DoNothing {
+		return nil, nil
+	}
+	if f.Target.Problem != "" && act == grant.DoGrant {
+		return nil, fulfillers.Permanent("bad_spec", f.Target.Problem)
+	}
+	kind, ok := w.kinds[f.Kind]
+	if !ok {
+		return nil, fulfillers.Permanent("unmanaged", fmt.Sprintf("no fulfiller for %s is switched on; add fulfillers.%s to the config", f.Kind, f.Kind))
+	}
+	ctx, cancel := context.WithTimeout(ctx, actWithin)
+	defer cancel()
+	defer w.keep(ctx, cancel, f)()
+	defer func() {
+		if r := recover(); r != nil {
+			w.log.Error("panic in a fulfiller", "kind", f.Kind, "action", act, "stack", string(debug.Stack()))
+			err = fulfillers.Transient("panic", fmt.Errorf("%s: panic in %s: %v", f.Kind, act, r))
+		}
+	}()
+	switch act {
+	case grant.DoGrant:
+		return kind.Grant(ctx, f.Fulfilment)
+	case grant.DoCycle:
+		return nil, cycle(ctx, kind.Fulfiller, f)
+	default:
+		return nil, kind.Revoke(ctx, f.Fulfilment)
+	}
+}
+
+func cycle(ctx context.Context, k fulfillers.Fulfiller, f grant.Held) error {
+	c, ok := k.(fulfillers.Cycler)
+	if !ok {
+		return nil
+	}
+	return c.Cycle(ctx, f.Fulfilment, f.Cycles[0])
+}
+
+// keep renews the lease until the returned function is called. When another
+// worker has it, or the ledger has not answered for so long that another might,
+// the work is cancelled.
+func (w *Worker) keep(ctx context.Context, cancel context.CancelFunc, f grant.Held) (stop func()) {
+	ctx, quit := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		until := time.Now().Add(lease - leaseMargin)
+		for wait := renewEvery; sleep(ctx, wait); {
+			began := time.Now()
+			err := w.renew(ctx, f, until)
+			switch {
+			case err == nil:
+				until, wait = began.Add(lease-leaseMargin), renewEvery
+			case errors.Is(err, grant.ErrNotFound) || !time.Now().Before(until):
+				cancel()
+				return
+			default:
+				wait = min(renewAgain, time.Until(until))
+			}
+		}
+	}()
+	return func() { quit(); <-done }
+}
+
+func (w *Worker) renew(ctx context.Context, f grant.Held, until time.Time) error {
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	return w.ledger.Renew(ctx, f, lease)
+}
+
+// sleep reports whether d passed before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// record writes down what was seen and passes the outcome on. Its context
+// outlives shutdown: what happened must be remembered.
+func (w *Worker) record(ctx context.Context, f grant.Held, act grant.Action, props grant.Properties, took time.Duration, cause error) error {
+	stopping := ctx.Err() != nil
+	o := outcome(f, act, cause, stopping, time.Now())
+	o.Took = took
+	if cause == nil && act == grant.DoGrant {
+		o.Properties, o.Applied = props, f.Target.Params
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
+	again, lost, err := w.ledger.Record(ctx, f, o)
+	w.report(f, o, lost, cause)
+	if err != nil {
+		w.log.Error("attempt not recorded; it is made again when its lease is over", "fulfilment", f.ID, "err", err)
+		return fmt.Errorf("record %s: %w", f.ID, err)
+	}
+	if again != nil {
+		w.again(*again)
+	}
+	return passOn(f, o, cause)
+}
+
+// report is the attempt's one log line, its metrics, and its alarm.
+func (w *Worker) report(f grant.Held, o grant.Outcome, lost bool, cause error) {
+	if o.Action == grant.DoNothing {
+		return
+	}
+	effect := w.metrics.attempt(f, o, lost)
+	level, attrs := slog.LevelInfo, []slog.Attr{
+		slog.String("grant", f.Grant.ID), slog.String("kind", f.Kind), slog.String("action", string(o.Action)),
+		slog.Int("attempt", o.Attempts), slog.String("class", o.Class), slog.String("state", string(o.State)), slog.Duration("took", o.Took),
+	}
+	if effect > 0 {
+		attrs = append(attrs, slog.Duration("since_event", effect))
+	}
+	if lost {
+		attrs = append(attrs, slog.Bool("lease_lost", true))
+	}
+	if cause != nil {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("code", o.Code), slog.Time("due_at", o.DueAt), slog.Any("err", cause))
+	}
+	w.log.LogAttrs(context.Background(), level, "attempt", attrs...)
+}
