@@ -36,3 +36,9 @@ type Fulfiller interface {
 type Cycler interface {
 	Cycle(ctx context.Context, f grant.Fulfilment, key string) error
 }
+
+// Inviter is a Fulfiller whose Grant reaches a real person outside. Invites
+// says how, for whoever is about to try an event.
+type Inviter interface {
+	Invites(params json.RawMessage) string
+}

@@ -188,10 +188,13 @@ func (o *Order) verdict() Verdict {
 // and until when. A revoke whose reason has not arrived yet gets Settle to wait
 // for it, so that its order of arrival does not matter.
 func (f Facts) forgiven(now time.Time) (until time.Time, why string) {
-	if f.Grace <= 0 || f.DroppedByProduct || f.RefundRevokes || f.Subscription == nil {
+	if f.Grace <= 0 || f.DroppedByProduct || f.refundEnds() {
 		return time.Time{}, ""
 	}
 	switch s := f.Subscription; {
+	case s == nil && f.Order == nil: // its purchase has not arrived yet
+		until, why = f.Said.Revoked.At.Add(f.Settle), "settling"
+	case s == nil:
 	case !s.CanceledAt.IsZero() || !s.EndedAt.IsZero() || s.Status == "paused":
 	case s.Status == "past_due" || s.Status == "unpaid":
 		until, why = s.PastDueAt.Add(f.Grace), "grace"

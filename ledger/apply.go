@@ -14,29 +14,27 @@ import (
 // became due, all in one transaction. When that fails the events are applied
 // one by one, and one that cannot be applied is marked failed.
 func (l *Ledger) Apply(ctx context.Context, events []grant.Decoded) ([]grant.Due, error) {
-	var due []grant.Due
-	apply := func(batch []grant.Decoded) error {
-		return l.writers.do(ctx, work, func(t *tx) error {
-			a := applier{tx: t, l: l}
-			if err := a.events(batch); err != nil {
-				return err
-			}
-			due = append(due, a.due...)
-			return nil
-		})
-	}
-	err := apply(events)
-	if err == nil || ctx.Err() != nil {
+	due, err := l.apply(ctx, events)
+	if err == nil || ctx.Err() != nil || errors.Is(err, errBegin) {
 		return due, err
 	}
-	due = nil
 	var errs []error
 	for _, ev := range events {
-		if err := apply([]grant.Decoded{ev}); err != nil {
+		some, err := l.apply(ctx, []grant.Decoded{ev})
+		due = append(due, some...)
+		if err != nil {
 			errs = append(errs, l.fail(ctx, ev, err))
 		}
 	}
 	return due, errors.Join(errs...)
+}
+
+func (l *Ledger) apply(ctx context.Context, batch []grant.Decoded) ([]grant.Due, error) {
+	return ask(ctx, l.writers, work, func(t *tx) ([]grant.Due, error) {
+		a := applier{tx: t, l: l}
+		err := a.events(batch)
+		return a.due, err
+	})
 }
 
 // fail marks an event failed when the ledger itself works: an event is not to
@@ -59,6 +57,7 @@ type applier struct {
 
 	at    time.Time           // when the event at hand happened
 	dirty map[string]struct{} // grants that may be owed something else now
+	fresh map[string]struct{} // grants that were not known before
 	order []string
 }
 
@@ -100,7 +99,7 @@ func (a *applier) event(d grant.Decoded) error {
 	if a.at.IsZero() {
 		a.at = d.Event.ReceivedAt
 	}
-	a.dirty, a.order = map[string]struct{}{}, nil
+	a.dirty, a.fresh, a.order = map[string]struct{}{}, map[string]struct{}{}, nil
 	if err := a.news(d.News); err != nil {
 		return err
 	}
@@ -166,7 +165,14 @@ const (
 	ofCustomer = `customer_id = $1`
 	ofMember   = `customer_id = (SELECT customer_id FROM members WHERE id = $1) AND member_id = $1`
 	ofScope    = `subscription_id || order_id = $1` // one of the two is empty
+	ofSeat     = `subscription_id || order_id = (SELECT subscription_id || order_id FROM seats WHERE id = $1 LIMIT 1)
+		AND member_id IN (SELECT member_id FROM seats WHERE id = $1 AND member_id <> '')`
 )
+
+// ifNewer ends an upsert: older data changes nothing.
+func ifNewer(table string) string {
+	return ` WHERE (excluded.ver_at, excluded.ver_sent) > (` + table + `.ver_at, ` + table + `.ver_sent)`
+}
 
 // newer reports whether version v of a row beats what is stored; known tells
 // whether the row exists.

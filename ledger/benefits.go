@@ -59,16 +59,20 @@ func (a *applier) storeBenefit(b grant.Benefit, known bool) error {
 // Spread tells up to limit grants of a changed benefit, and returns what became
 // due; more is true while there are others to tell.
 func (l *Ledger) Spread(ctx context.Context, limit int) (due []grant.Due, more bool, err error) {
-	err = l.writers.do(ctx, work, func(t *tx) error {
+	type portion struct {
+		due  []grant.Due
+		more bool
+	}
+	p, err := ask(ctx, l.writers, work, func(t *tx) (p portion, err error) {
 		a := applier{tx: t, l: l}
 		if err := a.begin(); err != nil {
-			return err
+			return p, err
 		}
-		more, err = a.spread(limit)
-		due = a.due
-		return err
+		p.more, err = a.spread(limit)
+		p.due = a.due
+		return p, err
 	})
-	return due, more, err
+	return p.due, p.more, err
 }
 
 func (a *applier) spread(limit int) (more bool, err error) {

@@ -14,25 +14,21 @@ import (
 // leaves the outcome uncertain; handing the same event in again is harmless.
 func (l *Ledger) Accept(ctx context.Context, ev grant.Event) (grant.Acceptance, error) {
 	sum := sha256.Sum256(ev.Body)
-	var got grant.Acceptance
-	err := l.writers.do(ctx, intake, func(t *tx) error {
+	return ask(ctx, l.writers, intake, func(t *tx) (grant.Acceptance, error) {
 		var seq int64
 		err := t.row(`INSERT INTO events (source, webhook_id, type, occurred_at, received_at, state, daemon, sha256)
 			VALUES ($1, $2, $3, $4, $5, 'accepted', $6, $7)
 			ON CONFLICT (source, webhook_id) DO NOTHING RETURNING seq`,
 			[]any{ev.Source, ev.ID, ev.Type, micros(ev.OccurredAt), micros(ev.ReceivedAt), l.daemon, sum[:]}, &seq)
 		if errors.Is(err, ErrNotFound) {
-			got, err = t.known(ev, sum[:])
-			return err
+			return t.known(ev, sum[:])
 		}
 		if err != nil {
-			return err
+			return "", err
 		}
-		got = grant.Accepted
 		_, err = t.exec(`INSERT INTO bodies (seq, body) VALUES ($1, $2)`, seq, ev.Body)
-		return err
+		return grant.Accepted, err
 	})
-	return got, err
 }
 
 func (t *tx) known(ev grant.Event, sum []byte) (grant.Acceptance, error) {
@@ -80,17 +76,15 @@ func (l *Ledger) FailedEvents(ctx context.Context) (n int64, err error) {
 }
 
 // Replay makes events be applied again: one by its webhook-id, or every failed
-// one when id is empty. It returns how many.
+// one when id is empty. It returns how many. One whose body is past retention
+// stays as it is.
 func (l *Ledger) Replay(ctx context.Context, id string) (n int64, err error) {
-	err = l.writers.do(ctx, work, func(t *tx) error {
-		var err error
-		if id == "" {
-			n, err = t.exec(`UPDATE events SET state = 'accepted', error = '', daemon = $1 WHERE state = 'failed'`, l.daemon)
-		} else {
-			n, err = t.exec(`UPDATE events SET state = 'accepted', error = '', daemon = $1 WHERE webhook_id = $2
-				AND EXISTS (SELECT 1 FROM bodies b WHERE b.seq = events.seq)`, l.daemon, id)
-		}
-		return err
+	which := `state = 'failed' AND $2 = ''`
+	if id != "" {
+		which = `webhook_id = $2`
+	}
+	return ask(ctx, l.writers, work, func(t *tx) (int64, error) {
+		return t.exec(`UPDATE events SET state = 'accepted', error = '', daemon = $1 WHERE `+which+`
+			AND EXISTS (SELECT 1 FROM bodies b WHERE b.seq = events.seq)`, l.daemon, id)
 	})
-	return n, err
 }

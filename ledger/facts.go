@@ -15,7 +15,8 @@ const factColumns = `g.source, g.none_at, g.none_sent, g.grant_at, g.grant_sent,
 	coalesce(c.deleted_at, 0), coalesce(m.deleted_at, 0),
 	coalesce(s.id, ''), coalesce(s.status, ''), coalesce(s.past_due_at, 0), coalesce(s.canceled_at, 0), coalesce(s.ended_at, 0), coalesce(s.paused_at, 0),
 	coalesce(o.id, ''), coalesce(o.status, ''), coalesce(o.total, 0),
-	(SELECT coalesce(max(CASE WHEN x.status = 'revoked' THEN 1 ELSE 2 END), 0) FROM seats x
+	(SELECT coalesce(max(CASE WHEN x.status = 'revoked' OR EXISTS (SELECT 1 FROM seats y WHERE y.id = x.id AND y.member_id <> x.member_id
+			AND (y.ver_at > x.ver_at OR (y.ver_at = x.ver_at AND y.ver_sent > x.ver_sent))) THEN 1 ELSE 2 END), 0) FROM seats x
 		WHERE g.member_id <> '' AND x.member_id = g.member_id AND x.subscription_id = g.subscription_id AND x.order_id = g.order_id),
 	(SELECT coalesce(sum(x.amount), 0) FROM refunds x WHERE x.order_id = g.order_id AND g.order_id <> '' AND x.status = 'succeeded'),
 	(SELECT coalesce(max(x.revoke_benefits), 0) FROM refunds x WHERE x.order_id = g.order_id AND g.order_id <> '' AND x.status = 'succeeded'),

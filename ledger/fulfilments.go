@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,35 +24,37 @@ func (l *Ledger) Due(ctx context.Context, kind string, limit int) ([]grant.Due, 
 }
 
 func (l *Ledger) due(ctx context.Context, where, kind string, limit int) ([]grant.Due, error) {
-	rows, err := l.read.QueryContext(ctx, l.engine.sql(`SELECT f.id, f.kind, f.generation, f.starts, CASE WHEN f.state = 'revoking' THEN 1 ELSE 0 END
-		FROM fulfilments f WHERE f.kind = $1 AND f.due_at > 0 AND f.due_at <= {{now}} AND f.lease_until <= {{now}}`+where+`
+	rows, err := l.read.QueryContext(ctx, l.engine.sql(`SELECT `+dueColumns+` FROM fulfilments f WHERE f.kind = $1 AND f.due_at > 0 AND f.due_at <= {{now}} AND f.lease_until <= {{now}}`+where+`
 		ORDER BY f.due_at LIMIT $2`), kind, limit)
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(r rowScanner) (d grant.Due, err error) {
-		var revoke int64
-		err = r.Scan(&d.ID, &d.Kind, &d.Generation, &d.Starts, &revoke)
-		d.Revoke = revoke > 0
-		return d, err
-	})
+	return collect(rows, scanDue)
+}
+
+const dueColumns = `f.id, f.kind, f.generation, f.starts, CASE WHEN f.state = 'revoking' THEN 1 ELSE 0 END`
+
+func scanDue(r rowScanner) (d grant.Due, err error) {
+	var revoke int64
+	err = r.Scan(&d.ID, &d.Kind, &d.Generation, &d.Starts, &revoke)
+	d.Revoke = revoke > 0
+	return d, err
 }
 
 // Look takes the lease of a fulfilment that is due and reads what is owed for
 // it. It returns ErrNotFound when there is nothing to do: not due, done by
 // another, or under another's lease.
-func (l *Ledger) Look(ctx context.Context, id string, lease time.Duration) (h grant.Held, err error) {
-	token, due := uuid.NewString(), false
-	err = l.writers.do(ctx, work, func(t *tx) error {
+func (l *Ledger) Look(ctx context.Context, id string, lease time.Duration) (grant.Held, error) {
+	token := uuid.NewString()
+	h, err := ask(ctx, l.writers, work, func(t *tx) (grant.Held, error) {
 		n, err := t.exec(`UPDATE fulfilments SET lease_token = $2, lease_until = {{now}} + $3, starts = starts + 1
 			WHERE id = $1 AND due_at > 0 AND due_at <= {{now}} AND lease_until <= {{now}}`, id, token, lease.Microseconds())
-		if due = n > 0; err != nil || !due { // nothing to do is no error: it would undo the neighbours' commit
-			return err
+		if err != nil || n == 0 { // nothing to do is no error: it would undo the neighbours' commit
+			return grant.Held{}, err
 		}
-		h, err = l.held(t, id, token)
-		return err
+		return l.held(t, id, token)
 	})
-	if err == nil && !due {
+	if err == nil && h.Token == "" {
 		err = ErrNotFound
 	}
 	return h, err
@@ -59,10 +62,8 @@ func (l *Ledger) Look(ctx context.Context, id string, lease time.Duration) (h gr
 
 // Renew extends a lease; ErrNotFound when it was lost.
 func (l *Ledger) Renew(ctx context.Context, h grant.Held, lease time.Duration) error {
-	var n int64
-	err := l.writers.do(ctx, work, func(t *tx) (err error) {
-		n, err = t.exec(`UPDATE fulfilments SET lease_until = {{now}} + $3 WHERE id = $1 AND lease_token = $2`, h.ID, h.Token, lease.Microseconds())
-		return err
+	n, err := ask(ctx, l.writers, work, func(t *tx) (int64, error) {
+		return t.exec(`UPDATE fulfilments SET lease_until = {{now}} + $3 WHERE id = $1 AND lease_token = $2`, h.ID, h.Token, lease.Microseconds())
 	})
 	if err == nil && n == 0 {
 		err = ErrNotFound
@@ -90,6 +91,9 @@ func (l *Ledger) held(t *tx, id, token string) (grant.Held, error) {
 	h.Target, routed = target(route, h.Kind)
 	facts.Unrouted = !routed
 	h.Verdict = grant.Owed(facts, time.Now())
+	if err := l.turn(t, &h, &r); err != nil {
+		return h, err
+	}
 	r.fill(&h, &f)
 	if h.Target.Cycles {
 		h.Cycles, err = t.strings(`SELECT cycle_key FROM cycles WHERE grant_id = $1 AND kind = $2 AND done_at = 0 ORDER BY cycle_key`, h.Grant.ID, h.Kind)
@@ -97,7 +101,20 @@ func (l *Ledger) held(t *tx, id, token string) (grant.Held, error) {
 	return h, err
 }
 
-const heldColumns = `f.kind, f.generation, f.observed_generation, f.state, f.applied, f.attempts, f.since, f.event_at,
+// turn begins a new generation when time alone has changed what is owed: else
+// the next news would find the old one as good as done.
+func (l *Ledger) turn(t *tx, h *grant.Held, r *heldRow) error {
+	if r.wanted == string(grant.Unmanaged) || strings.HasPrefix(r.wanted, string(h.Verdict.Desired)) {
+		return nil
+	}
+	g := aimOf(h.Verdict, true, h.State, "")
+	h.Generation, h.State, h.Attempts = h.Generation+1, g.state, 0
+	r.since, r.eventAt = 0, 0
+	a := applier{tx: t, l: l}
+	return a.bump(fulfilmentRow{id: h.ID}, h.Kind, g)
+}
+
+const heldColumns = `f.kind, f.generation, f.starts, f.observed_generation, f.state, f.wanted, f.applied, f.attempts, f.since, f.event_at,
 	f.properties, g.id, g.benefit_id, g.customer_id, g.member_id, g.subscription_id, g.order_id,
 	g.created_at, g.modified_at, g.granted_at, g.revoked_at, g.previous,
 	coalesce(b.organization_id, ''), coalesce(b.type, ''), coalesce(b.description, ''), coalesce(b.properties, ''), coalesce(b.metadata, ''),
@@ -106,13 +123,13 @@ const heldColumns = `f.kind, f.generation, f.observed_generation, f.state, f.app
 // heldRow takes what needs turning into the nouns' types.
 type heldRow struct {
 	observed, since, eventAt, created, modified, granted, revoked int64
-	applied, properties, previous, benefitProps, metadata         string
+	wanted, applied, properties, previous, benefitProps, metadata string
 	customerBody, memberBody                                      string
 }
 
 func (r *heldRow) into(h *grant.Held) []any {
 	return []any{
-		&h.Kind, &h.Generation, &r.observed, &h.State, &r.applied, &h.Attempts, &r.since, &r.eventAt,
+		&h.Kind, &h.Generation, &h.Starts, &r.observed, &h.State, &r.wanted, &r.applied, &h.Attempts, &r.since, &r.eventAt,
 		&r.properties, &h.Grant.ID, &h.Grant.BenefitID, &h.Grant.CustomerID, &h.Grant.MemberID, &h.Grant.SubscriptionID, &h.Grant.OrderID,
 		&r.created, &r.modified, &r.granted, &r.revoked, &r.previous,
 		&h.Benefit.OrganizationID, &h.Benefit.Type, &h.Benefit.Description, &r.benefitProps, &r.metadata,
@@ -156,45 +173,59 @@ func (l *Ledger) Record(ctx context.Context, h grant.Held, o grant.Outcome) (aga
 		}
 		properties = string(text)
 	}
-	err = l.writers.do(ctx, work, func(t *tx) error {
-		again, lost = nil, false
+	type recorded struct {
+		again *grant.Due
+		lost  bool
+	}
+	rec, err := ask(ctx, l.writers, work, func(t *tx) (rec recorded, err error) {
 		if err := t.journal(h, o); err != nil {
-			return err
+			return rec, err
 		}
 		if o.CycleDone != "" {
 			if _, err := t.exec(`UPDATE cycles SET done_at = {{now}} WHERE grant_id = $1 AND kind = $2 AND cycle_key = $3`,
 				h.Grant.ID, h.Kind, o.CycleDone); err != nil {
-				return err
+				return rec, err
 			}
 		}
-		d := grant.Due{ID: h.ID, Kind: h.Kind}
-		var due, now int64
-		var state grant.State
-		err := t.row(`UPDATE fulfilments SET
-				state = CASE WHEN generation = $3 THEN $4 ELSE state END,
-				due_at = CASE WHEN generation = $3 THEN $5 ELSE {{now}} END,
-				observed_generation = CASE WHEN $6 = 1 THEN $3 ELSE observed_generation END,
-				done_at = CASE WHEN $6 = 1 THEN {{now}} ELSE done_at END,
-				properties = CASE WHEN $7 = '' THEN properties ELSE $7 END,
-				applied = CASE WHEN $8 = '' THEN applied ELSE $8 END,
-				attempts = $9, since = $10, error_class = $11, error_code = $12, error_text = $13, because = $14,
-				lease_token = '', lease_until = 0, updated_at = {{now}}
-			WHERE id = $1 AND lease_token = $2 RETURNING generation, starts, state, due_at, {{now}}`,
-			[]any{
-				h.ID, h.Token, h.Generation, string(o.State), micros(o.DueAt), flag(o.Done), properties, applied,
-				o.Attempts, micros(o.Since), o.Class, o.Code, o.Text, h.Verdict.Because,
-			}, &d.Generation, &d.Starts, &state, &due, &now)
-		if errors.Is(err, ErrNotFound) {
-			lost = true
-			return nil
+		seen := []any{h.ID, h.Token, h.Generation, flag(o.Done), properties, applied}
+		n, err := t.exec(recordUnchanged, append(seen, string(o.State), micros(o.DueAt),
+			o.Attempts, micros(o.Since), o.Class, o.Code, o.Text, h.Verdict.Because)...)
+		if err != nil || n > 0 {
+			if !o.DueAt.IsZero() && !o.DueAt.After(time.Now()) {
+				rec.again = &grant.Due{ID: h.ID, Kind: h.Kind, Generation: h.Generation, Starts: h.Starts, Revoke: o.State == grant.Revoking}
+			}
+			return rec, err
 		}
-		if err == nil && due > 0 && due <= now {
-			d.Revoke = state == grant.Revoking
-			again = &d
-		}
-		return err
+		rec.again, err = t.recordMoved(h, seen)
+		rec.lost = rec.again == nil
+		return rec, err
 	})
-	return again, lost, err
+	return rec.again, rec.lost, err
+}
+
+const recordSeen = `UPDATE fulfilments SET
+	observed_generation = CASE WHEN $4 = 1 THEN $3 ELSE observed_generation END,
+	done_at = CASE WHEN $4 = 1 THEN {{now}} ELSE done_at END,
+	properties = CASE WHEN $5 = '' THEN properties ELSE $5 END,
+	applied = CASE WHEN $6 = '' THEN applied ELSE $6 END,
+	lease_token = '', lease_until = 0, updated_at = {{now}}, `
+
+// recordUnchanged is for the generation that was looked at; recordMoved for
+// when another has come meanwhile: then state and failures are its own, and it is due.
+const recordUnchanged = recordSeen + `state = $7, due_at = $8,
+	attempts = $9, since = $10, error_class = $11, error_code = $12, error_text = $13, because = $14
+	WHERE id = $1 AND lease_token = $2 AND generation = $3`
+
+func (t *tx) recordMoved(h grant.Held, seen []any) (*grant.Due, error) {
+	d := grant.Due{ID: h.ID, Kind: h.Kind}
+	var state grant.State
+	err := t.row(recordSeen+`due_at = CASE WHEN wanted = 'unmanaged' THEN 0 ELSE {{now}} END WHERE id = $1 AND lease_token = $2 RETURNING generation, starts, state`,
+		seen, &d.Generation, &d.Starts, &state)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	d.Revoke = state == grant.Revoking
+	return &d, err
 }
 
 // journal appends what happened; an outcome equal to the last is folded into it.
@@ -218,33 +249,27 @@ func (t *tx) journal(h grant.Held, o grant.Outcome) error {
 
 // Retry makes a grant's fulfilments due now, whatever they waited for, and
 // returns them.
-func (l *Ledger) Retry(ctx context.Context, grantID string) (due []grant.Due, err error) {
-	err = l.writers.do(ctx, work, func(t *tx) error {
-		due = nil
+func (l *Ledger) Retry(ctx context.Context, grantID string) ([]grant.Due, error) {
+	return ask(ctx, l.writers, work, func(t *tx) ([]grant.Due, error) {
 		a := applier{tx: t, l: l}
 		if err := a.settle(grantID); err != nil {
-			return err
+			return nil, err
 		}
 		if _, err := t.exec(`UPDATE fulfilments SET due_at = {{now}}, attempts = 0, since = 0,
 				state = CASE WHEN state IN ('failed', 'waiting') THEN 'pending' ELSE state END
 			WHERE id > $1 || '.' AND id < $1 || '/' AND state <> 'unmanaged' AND wanted <> 'none'`, grantID); err != nil {
-			return err
+			return nil, err
 		}
-		s, err := t.stmt(`SELECT id, kind, generation, starts FROM fulfilments WHERE id > $1 || '.' AND id < $1 || '/' AND due_at > 0`)
+		s, err := t.stmt(`SELECT ` + dueColumns + ` FROM fulfilments f WHERE f.id > $1 || '.' AND f.id < $1 || '/' AND f.due_at > 0 AND f.due_at <= {{now}}`)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		rows, err := s.Query(grantID)
+		rows, err := s.QueryContext(t.ctx, grantID)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		due, err = collect(rows, func(r rowScanner) (d grant.Due, err error) {
-			err = r.Scan(&d.ID, &d.Kind, &d.Generation, &d.Starts)
-			return d, err
-		})
-		return err
+		return collect(rows, scanDue)
 	})
-	return due, err
 }
 
 // Troubles counts what a person must look at: fulfilments that failed, and

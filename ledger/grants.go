@@ -18,9 +18,10 @@ func (a *applier) grant(g grant.Grant) error {
 	said := had.said.Hear(g.Word, g.Version)
 	first := earliest(had.first, micros(g.GrantedAt))
 	if !known {
+		a.fresh[g.ID] = struct{}{}
 		err = a.insertGrant(g, said, first)
-	} else if said != had.said || first != had.first || g.Version.Compare(had.version) > 0 {
-		err = a.updateGrant(g, said, first, g.Version.Compare(had.version) > 0)
+	} else if newer := had.beatenBy(g); newer || said != had.said || first != had.first || had.vague {
+		err = a.updateGrant(g, said, first, newer)
 	}
 	if err != nil {
 		return err
@@ -45,12 +46,29 @@ type clocks struct {
 	said    grant.Said
 	version grant.Version
 	first   int64
+	vague   bool // nothing has told its scope or its member yet
+}
+
+// beatenBy reports whether a body's data replace what is known: it is newer, or
+// as new and its word is the stronger.
+func (c clocks) beatenBy(g grant.Grant) bool {
+	switch cmp := g.Version.Compare(c.version); {
+	case cmp != 0 || c.said.Revoked.Compare(g.Version) == 0:
+		return cmp > 0
+	case g.Word == grant.SaysRevoked:
+		return true
+	default:
+		return g.Word == grant.SaysGranted && c.said.Granted.Compare(g.Version) != 0
+	}
 }
 
 func (a *applier) grantClocks(id string) (c clocks, err error) {
 	var v [8]int64
-	err = a.row(`SELECT none_at, none_sent, grant_at, grant_sent, revoke_at, revoke_sent, ver_at, ver_sent, first_granted_at
-		FROM grants WHERE id = $1`, []any{id}, &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &c.first)
+	var scope, member string
+	err = a.row(`SELECT none_at, none_sent, grant_at, grant_sent, revoke_at, revoke_sent, ver_at, ver_sent, first_granted_at,
+		subscription_id || order_id, member_id FROM grants WHERE id = $1`, []any{id},
+		&v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &c.first, &scope, &member)
+	c.vague = scope == "" || member == ""
 	c.said = saidOf([6]int64(v[:6]))
 	c.version = grant.Version{At: timeOf(v[6]), Sent: timeOf(v[7])}
 	return c, err
@@ -79,11 +97,19 @@ func (a *applier) insertGrant(g grant.Grant, said grant.Said, first int64) error
 	return err
 }
 
-// updateGrant keeps the scope and member where the newer body does not say.
+// updateGrant keeps the scope and member where the newer body does not say, and
+// takes them from an older one where nothing else has told.
 func (a *applier) updateGrant(g grant.Grant, said grant.Said, first int64, newer bool) error {
 	args := append(saidArgs(said), g.ID, first)
 	if _, err := a.exec(`UPDATE grants SET none_at = $1, none_sent = $2, grant_at = $3, grant_sent = $4, revoke_at = $5, revoke_sent = $6,
-		word = $7, first_granted_at = $9 WHERE id = $8`, args...); err != nil || !newer {
+		word = $7, first_granted_at = $9 WHERE id = $8`, args...); err != nil {
+		return err
+	}
+	if !newer {
+		_, err := a.exec(`UPDATE grants SET member_id = CASE WHEN member_id = '' THEN $2 ELSE member_id END,
+				subscription_id = CASE WHEN subscription_id = '' THEN $3 ELSE subscription_id END,
+				order_id = CASE WHEN order_id = '' THEN $4 ELSE order_id END WHERE id = $1`,
+			g.ID, g.MemberID, g.SubscriptionID, g.OrderID)
 		return err
 	}
 	_, err := a.exec(`UPDATE grants SET benefit_id = $2, customer_id = $3,

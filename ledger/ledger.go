@@ -53,6 +53,7 @@ type engine struct {
 	serial    string
 	blob      string
 	bytewise  string // makes a text column sort by its bytes
+	begin     string
 	writers   int
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -52,26 +53,38 @@ func licenseID(fulfilmentID string) string {
 // IssueLicenseKey makes the fulfilment's key active with the wanted limits. The
 // first call stores want.Key; later ones keep the key, its usage and whatever
 // the merchant has set. It returns the key as stored.
-func (l *Ledger) IssueLicenseKey(ctx context.Context, want grant.LicenseKey) (k grant.LicenseKey, err error) {
+func (l *Ledger) IssueLicenseKey(ctx context.Context, want grant.LicenseKey) (grant.LicenseKey, error) {
 	sum := sha256.Sum256([]byte(want.Key))
-	err = l.writers.do(ctx, work, func(t *tx) error {
-		s, err := t.stmt(`INSERT INTO license_keys AS k (id, fulfilment_id, benefit_id, customer_id, organization_id, key, key_sha256, display_key,
+	want.ID, want.Active = licenseID(want.FulfilmentID), true
+	return ask(ctx, l.writers, work, func(t *tx) (grant.LicenseKey, error) {
+		now := time.Now().UTC()
+		n, err := t.exec(`INSERT INTO license_keys (id, fulfilment_id, benefit_id, customer_id, organization_id, key, key_sha256, display_key,
 				active, limit_activations, limit_usage, expires_at, usage, validations, last_validated_at, created_at, modified_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, 0, 0, 0, {{now}}, 0)
-			ON CONFLICT (id) DO UPDATE SET active = 1, limit_activations = excluded.limit_activations,
-				limit_usage = excluded.limit_usage, expires_at = excluded.expires_at,
-				modified_at = CASE WHEN k.active = 1 AND coalesce(k.limit_activations, -1) = coalesce(excluded.limit_activations, -1)
-					AND coalesce(k.limit_usage, -1) = coalesce(excluded.limit_usage, -1) AND k.expires_at = excluded.expires_at
-					THEN k.modified_at ELSE {{now}} END
-			RETURNING ` + licenseColumns)
-		if err != nil {
-			return err
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, 0, 0, 0, $12, 0) ON CONFLICT (id) DO NOTHING`,
+			want.ID, want.FulfilmentID, want.BenefitID, want.CustomerID, want.OrganizationID, want.Key, sum[:], want.DisplayKey,
+			want.LimitActivations, want.LimitUsage, micros(want.ExpiresAt), micros(now))
+		if err == nil && n == 0 {
+			return t.reviseLicenseKey(want)
 		}
-		k, err = scanLicenseKey(s.QueryRow(licenseID(want.FulfilmentID), want.FulfilmentID, want.BenefitID, want.CustomerID, want.OrganizationID,
-			want.Key, sum[:], want.DisplayKey, want.LimitActivations, want.LimitUsage, micros(want.ExpiresAt)))
-		return err
+		k := want
+		k.CreatedAt = now
+		return k, err
 	})
-	return k, err
+}
+
+// reviseLicenseKey revives a key that was issued before, on today's terms.
+func (t *tx) reviseLicenseKey(want grant.LicenseKey) (k grant.LicenseKey, err error) {
+	if _, err := t.exec(`UPDATE license_keys SET active = 1, limit_activations = $2, limit_usage = $3, expires_at = $4, modified_at = {{now}}
+		WHERE id = $1 AND NOT (active = 1 AND coalesce(limit_activations, -1) = coalesce($2, -1)
+			AND coalesce(limit_usage, -1) = coalesce($3, -1) AND expires_at = $4)`,
+		want.ID, want.LimitActivations, want.LimitUsage, micros(want.ExpiresAt)); err != nil {
+		return k, err
+	}
+	s, err := t.stmt(`SELECT ` + licenseColumns + ` FROM license_keys WHERE id = $1`)
+	if err != nil {
+		return k, err
+	}
+	return scanLicenseKey(s.QueryRow(want.ID))
 }
 
 // RevokeLicenseKey ends the fulfilment's key; that there is none is fine.

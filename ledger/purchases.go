@@ -30,6 +30,9 @@ func (a *applier) carry(product string, had, want []string) error {
 			if _, err := a.exec(`DELETE FROM product_benefits WHERE product_id = $1 AND benefit_id = $2`, product, id); err != nil {
 				return err
 			}
+			if err := a.carries(id); err != nil {
+				return err
+			}
 		}
 	}
 	for _, id := range want {
@@ -37,9 +40,19 @@ func (a *applier) carry(product string, had, want []string) error {
 			if _, err := a.exec(`INSERT INTO product_benefits (product_id, benefit_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, product, id); err != nil {
 				return err
 			}
+			if err := a.carries(id); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// carries lets a benefit's grants hear, in portions, that other products carry
+// it now: what they are owed may hang on that.
+func (a *applier) carries(benefit string) error {
+	_, err := a.exec(`UPDATE benefits SET spread_after = 0 WHERE id = $1`, benefit)
+	return err
 }
 
 func (a *applier) subscription(s grant.Subscription) error {

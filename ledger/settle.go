@@ -19,19 +19,16 @@ func (a *applier) settle(grantID string) error {
 	if err != nil {
 		return err
 	}
-	for _, t := range route.Targets {
-		if t.Cycles {
-			if err := a.recycle(grantID, t.Kind); err != nil {
-				return err
-			}
-		}
-	}
 	have, err := a.fulfilments(grantID)
 	if err != nil {
 		return err
 	}
 	for _, t := range route.Targets {
-		if err := a.want(have[t.Kind], grantID, t, facts, f.fingerprint()); err != nil {
+		cycles, err := a.recycle(grantID, t)
+		if err != nil {
+			return err
+		}
+		if err := a.want(have[t.Kind], grantID, t, facts, f.fingerprint(cycles)); err != nil {
 			return err
 		}
 		delete(have, t.Kind)
@@ -46,26 +43,24 @@ func (a *applier) settle(grantID string) error {
 }
 
 // fingerprint is all that makes a Grant different from the last one.
-func (f *facts) fingerprint() string {
-	return fmt.Sprintf("/%d/%d/%s", f.spec, f.first, account(f.properties))
+func (f *facts) fingerprint(cycles int64) string {
+	return fmt.Sprintf("/%d/%d/%s/%d", f.spec, f.first, account(f.properties), cycles)
 }
 
 // fulfilmentRow is what settle needs of a fulfilment; the zero value is none.
 type fulfilmentRow struct {
-	id, wanted              string
+	id, wanted, because     string
 	state                   grant.State
 	generation, starts, due int64
-	cycles                  int64
 }
 
 func (a *applier) fulfilments(grantID string) (map[string]fulfilmentRow, error) {
-	s, err := a.stmt(`SELECT f.kind, f.id, f.wanted, f.state, f.generation, f.starts, f.due_at,
-		(SELECT count(*) FROM cycles y WHERE y.grant_id = f.grant_id AND y.kind = f.kind)
+	s, err := a.stmt(`SELECT f.kind, f.id, f.wanted, f.because, f.state, f.generation, f.starts, f.due_at
 		FROM fulfilments f WHERE f.id > $1 || '.' AND f.id < $1 || '/'`)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.Query(grantID)
+	rows, err := s.QueryContext(a.ctx, grantID)
 	if err != nil {
 		return nil, err
 	}
@@ -73,73 +68,95 @@ func (a *applier) fulfilments(grantID string) (map[string]fulfilmentRow, error) 
 	_, err = collect(rows, func(r rowScanner) (struct{}, error) {
 		var kind string
 		var f fulfilmentRow
-		err := r.Scan(&kind, &f.id, &f.wanted, &f.state, &f.generation, &f.starts, &f.due, &f.cycles)
+		err := r.Scan(&kind, &f.id, &f.wanted, &f.because, &f.state, &f.generation, &f.starts, &f.due)
 		have[kind] = f
 		return struct{}{}, err
 	})
 	return have, err
 }
 
+// aim is what a generation stands for, and the state it begins in.
+type aim struct {
+	wanted  string
+	state   grant.State
+	work    bool  // there is something to do at once
+	again   int64 // when time alone may change it
+	because string
+	revoke  bool
+}
+
+func aimOf(v grant.Verdict, managed bool, state grant.State, details string) aim {
+	g := aim{wanted: string(v.Desired), state: grant.Pending, work: true, again: micros(v.Again), because: v.Because}
+	switch {
+	case !managed:
+		g.wanted, g.state, g.work, g.again = string(grant.Unmanaged), grant.Unmanaged, false, 0
+	case v.Desired == grant.OwedGranted:
+		g.wanted += details
+		if state == grant.Granted {
+			g.state = state
+		}
+	case v.Desired == grant.OwedRevoked:
+		g.state, g.revoke = grant.Revoking, true
+		if state == grant.Revoked {
+			g.state = state
+		}
+	default:
+		g.work = false
+	}
+	return g
+}
+
 // want makes a fulfilment due when it should be something else than its
 // generation stands for.
 func (a *applier) want(old fulfilmentRow, grantID string, t grant.Target, facts grant.Facts, fingerprint string) error {
-	v := grant.Owed(facts, time.Now())
-	wanted, state := string(v.Desired), old.state
-	switch {
-	case !t.Managed:
-		wanted, state = string(grant.Unmanaged), grant.Unmanaged
-	case v.Desired == grant.OwedGranted:
-		wanted += fingerprint + fmt.Sprint("/", old.cycles)
-		if state != grant.Granted {
-			state = grant.Pending
-		}
-	case v.Desired == grant.OwedRevoked:
-		if state != grant.Revoked {
-			state = grant.Revoking
-		}
-	default:
-		state = grant.Pending
-	}
-	work := t.Managed && v.Desired != grant.OwedNone
+	g := aimOf(grant.Owed(facts, time.Now()), t.Managed, old.state, fingerprint)
+	sooner := g.again > 0 && (old.due == 0 || old.due > g.again)
 	switch {
 	case old.id == "":
-		return a.insertFulfilment(grantID, t.Kind, wanted, state, v, work)
-	case old.wanted != wanted:
-		return a.bump(old, t.Kind, wanted, state, v, work)
-	case !v.Again.IsZero() && (old.due == 0 || old.due > micros(v.Again)):
-		_, err := a.exec(`UPDATE fulfilments SET due_at = $2, because = $3 WHERE id = $1`, old.id, micros(v.Again), v.Because)
+		return a.insertFulfilment(grantID, t.Kind, g)
+	case old.wanted != g.wanted:
+		return a.bump(old, t.Kind, g)
+	case sooner || old.because != g.because:
+		_, err := a.exec(`UPDATE fulfilments SET due_at = CASE WHEN $2 = 1 THEN $3 ELSE due_at END, because = $4 WHERE id = $1`,
+			old.id, flag(sooner), g.again, g.because)
 		return err
 	}
 	return nil
 }
 
-func (a *applier) insertFulfilment(grantID, kind, wanted string, state grant.State, v grant.Verdict, work bool) error {
+func (a *applier) insertFulfilment(grantID, kind string, g aim) error {
 	id := grant.FulfilmentID(grantID, kind)
-	if work {
-		a.due = append(a.due, grant.Due{ID: id, Kind: kind, Generation: 1, Revoke: v.Desired == grant.OwedRevoked})
+	if g.work {
+		a.due = append(a.due, grant.Due{ID: id, Kind: kind, Generation: 1, Revoke: g.revoke})
 	}
 	_, err := a.exec(`INSERT INTO fulfilments (id, grant_id, kind, generation, observed_generation, state, wanted, because, applied, properties,
 			attempts, since, due_at, starts, lease_token, lease_until, error_class, error_code, error_text, event_at, done_at, created_at, updated_at)
-		VALUES ($1, $2, $3, 1, 0, $4, $5, $6, '', '', 0, 0, CASE WHEN $7 = 1 THEN {{now}} ELSE 0 END, 0, '', 0, '', '', '', $8, 0, {{now}}, {{now}})`,
-		id, grantID, kind, string(state), wanted, v.Because, flag(work), micros(a.at))
+		VALUES ($1, $2, $3, 1, 0, $4, $5, $6, '', '', 0, 0, CASE WHEN $7 = 1 THEN {{now}} ELSE $8 END, 0, '', 0, '', '', '', $9, 0, {{now}}, {{now}})`,
+		id, grantID, kind, string(g.state), g.wanted, g.because, flag(g.work), g.again, micros(a.at))
 	return err
 }
 
 // bump begins a new generation: the old one's failures no longer count.
-func (a *applier) bump(old fulfilmentRow, kind, wanted string, state grant.State, v grant.Verdict, work bool) error {
-	if work {
-		a.due = append(a.due, grant.Due{ID: old.id, Kind: kind, Generation: old.generation + 1, Starts: old.starts,
-			Revoke: v.Desired == grant.OwedRevoked})
+func (a *applier) bump(old fulfilmentRow, kind string, g aim) error {
+	if g.work {
+		a.due = append(a.due, grant.Due{ID: old.id, Kind: kind, Generation: old.generation + 1, Starts: old.starts, Revoke: g.revoke})
 	}
 	_, err := a.exec(`UPDATE fulfilments SET generation = generation + 1, wanted = $2, state = $3, because = $4, attempts = 0, since = 0,
-			due_at = CASE WHEN $5 = 1 THEN {{now}} ELSE 0 END, event_at = $6, updated_at = {{now}} WHERE id = $1`,
-		old.id, wanted, string(state), v.Because, flag(work), micros(a.at))
+			error_class = '', error_code = '', error_text = '',
+			due_at = CASE WHEN $5 = 1 THEN {{now}} ELSE $6 END, event_at = $7, updated_at = {{now}} WHERE id = $1`,
+		old.id, g.wanted, string(g.state), g.because, flag(g.work), g.again, micros(a.at))
 	return err
 }
 
-// recycle hands the grant's renewals to a kind that acts on them.
-func (a *applier) recycle(grantID, kind string) error {
-	_, err := a.exec(`INSERT INTO cycles (grant_id, kind, cycle_key, recorded_at, done_at)
-		SELECT grant_id, $2, cycle_key, recorded_at, 0 FROM cycles WHERE grant_id = $1 AND kind = '' ON CONFLICT DO NOTHING`, grantID, kind)
-	return err
+// recycle hands the grant's renewals to a kind that acts on them, and counts them.
+func (a *applier) recycle(grantID string, t grant.Target) (n int64, err error) {
+	if !t.Cycles {
+		return 0, nil
+	}
+	if _, err := a.exec(`INSERT INTO cycles (grant_id, kind, cycle_key, recorded_at, done_at)
+		SELECT grant_id, $2, cycle_key, recorded_at, 0 FROM cycles WHERE grant_id = $1 AND kind = '' ON CONFLICT DO NOTHING`, grantID, t.Kind); err != nil {
+		return 0, err
+	}
+	err = a.row(`SELECT count(*) FROM cycles WHERE grant_id = $1 AND kind = $2`, []any{grantID, t.Kind}, &n)
+	return n, err
 }

@@ -17,8 +17,9 @@ import (
 var sqliteEngine = engine{
 	name:    "sqlite",
 	now:     "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
-	serial:  "INTEGER PRIMARY KEY AUTOINCREMENT",
+	serial:  "INTEGER PRIMARY KEY",
 	blob:    "BLOB",
+	begin:   "BEGIN IMMEDIATE",
 	writers: 1,
 }
 
@@ -51,7 +52,7 @@ func (l *Ledger) openDB(path string, conns int, extra string) (*sql.DB, error) {
 	}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
 		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + sync + ")" +
-		"&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(2000)&_pragma=journal_size_limit(67108864)&" + extra
+		"&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(67108864)&" + extra
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)

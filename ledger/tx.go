@@ -3,18 +3,29 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 )
 
+// patience is how long a server may take over one transaction. One that does not
+// answer at all would else hold a writer until TCP gives up, a quarter of an hour.
+const patience = 30 * time.Second
+
+// errBegin marks a transaction that could not even be begun.
+var errBegin = errors.New("ledger: begin")
+
 // tx is a writer's connection, inside a transaction while a job runs. Its
-// statements are prepared once. Its context never ends: a caller that hangs up
+// statements are prepared once. Its context is nobody's: a caller that hangs up
 // does not undo its neighbours' commit.
 type tx struct {
 	db     *sql.DB
 	conn   *sql.Conn
 	engine engine
 	stmts  map[string]*sql.Stmt
+	ctx    context.Context // of the transaction under way
 }
 
 func (t *tx) connect(ctx context.Context) error {
@@ -27,8 +38,14 @@ func (t *tx) connect(ctx context.Context) error {
 			return errors.Join(err, conn.Close())
 		}
 	}
-	t.conn, t.stmts = conn, make(map[string]*sql.Stmt)
+	t.conn, t.stmts, t.ctx = conn, make(map[string]*sql.Stmt), context.Background()
 	return nil
+}
+
+// drop gives up a connection that cannot be trusted any more.
+func (t *tx) drop() {
+	_ = t.conn.Raw(func(any) error { return driver.ErrBadConn })
+	t.close()
 }
 
 func (t *tx) close() {
@@ -42,12 +59,16 @@ func (t *tx) close() {
 	t.conn = nil
 }
 
-// transact runs fn between BEGIN and COMMIT, on a fresh connection when the old one is gone.
+// transact runs fn between BEGIN and COMMIT.
 func (t *tx) transact(fn func() error) (err error) {
-	if t.conn == nil {
-		if err := t.connect(context.Background()); err != nil {
-			return fmt.Errorf("connect: %w", err)
-		}
+	ctx := context.Background()
+	if t.engine.name == "postgres" {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	if err := t.begin(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errBegin, err)
 	}
 	defer func() {
 		if r := recover(); r != nil {
@@ -57,13 +78,6 @@ func (t *tx) transact(fn func() error) (err error) {
 			t.rollback()
 		}
 	}()
-	begin := "BEGIN"
-	if t.engine.name == "sqlite" {
-		begin = "BEGIN IMMEDIATE"
-	}
-	if _, err := t.exec(begin); err != nil {
-		return err
-	}
 	if err := fn(); err != nil {
 		return err
 	}
@@ -71,14 +85,32 @@ func (t *tx) transact(fn func() error) (err error) {
 	return err
 }
 
-// rollback ends a failed transaction; a connection that cannot even do that is
-// dropped. After COMMIT failed, SQLite may have rolled back by itself already.
-func (t *tx) rollback() {
-	if t.conn == nil {
-		return
+// begin starts a transaction, on a fresh connection when the old one is gone.
+func (t *tx) begin(ctx context.Context) error {
+	if t.conn != nil {
+		t.ctx = ctx
+		_, err := t.exec(t.engine.begin)
+		if err == nil || isBusy(err) {
+			return err
+		}
+		t.drop()
 	}
-	if _, err := t.conn.ExecContext(context.Background(), "ROLLBACK"); err != nil && t.engine.name != "sqlite" {
-		t.close()
+	if err := t.connect(ctx); err != nil {
+		return err
+	}
+	t.ctx = ctx
+	_, err := t.exec(t.engine.begin)
+	return err
+}
+
+// isBusy reports that another process holds the file; that is not our connection's fault.
+func isBusy(err error) bool { return strings.Contains(err.Error(), "SQLITE_BUSY") }
+
+// rollback ends a failed transaction; a connection that cannot even do that is
+// dropped. After a full disk, SQLite has rolled back by itself already.
+func (t *tx) rollback() {
+	if _, err := t.conn.ExecContext(t.ctx, "ROLLBACK"); err != nil && t.engine.name != "sqlite" {
+		t.drop()
 	}
 }
 
@@ -86,7 +118,7 @@ func (t *tx) stmt(q string) (*sql.Stmt, error) {
 	if s, ok := t.stmts[q]; ok {
 		return s, nil
 	}
-	s, err := t.conn.PrepareContext(context.Background(), t.engine.sql(q))
+	s, err := t.conn.PrepareContext(t.ctx, t.engine.sql(q))
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +132,7 @@ func (t *tx) exec(q string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	res, err := s.ExecContext(context.Background(), args...)
+	res, err := s.ExecContext(t.ctx, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -113,7 +145,7 @@ func (t *tx) row(q string, args []any, into ...any) error {
 	if err != nil {
 		return err
 	}
-	err = s.QueryRowContext(context.Background(), args...).Scan(into...)
+	err = s.QueryRowContext(t.ctx, args...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
 	}
@@ -126,7 +158,7 @@ func (t *tx) strings(q string, args ...any) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.QueryContext(context.Background(), args...)
+	rows, err := s.QueryContext(t.ctx, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -38,21 +38,21 @@ type job struct {
 type writers struct {
 	lanes    [2]chan *job
 	closing  chan struct{}
+	ended    chan struct{} // every write handed in has been answered
 	wg       sync.WaitGroup
 	once     sync.Once
 	onCommit func(int, time.Duration, error)
 }
 
 func newWriters(ctx context.Context, db *sql.DB, e engine, onCommit func(int, time.Duration, error)) (*writers, error) {
-	w := &writers{closing: make(chan struct{}), onCommit: onCommit}
+	w := &writers{closing: make(chan struct{}), ended: make(chan struct{}), onCommit: onCommit}
 	for i := range w.lanes {
 		w.lanes[i] = make(chan *job, 2*maxBatch)
 	}
 	for range e.writers {
 		t := &tx{db: db, engine: e}
 		if err := t.connect(ctx); err != nil {
-			w.stopWith(w.wg.Wait)
-			return nil, err
+			return nil, errors.Join(err, w.stop())
 		}
 		w.wg.Go(func() { w.loop(t) })
 	}
@@ -75,28 +75,36 @@ func (w *writers) do(ctx context.Context, l lane, fn func(*tx) error) error {
 		return j.err
 	case <-ctx.Done():
 		return fmt.Errorf("ledger: commit uncertain: %w", ctx.Err())
+	case <-w.ended:
 	}
+	select {
+	case <-j.done:
+		return j.err
+	default: // it slipped in while closing, and nobody takes it any more
+		return errClosed
+	}
+}
+
+// ask is do for a write with a result. The writer may still be at a write that
+// was not waited for, so the result of one that failed is never looked at.
+func ask[T any](ctx context.Context, w *writers, l lane, fn func(*tx) (T, error)) (T, error) {
+	var got, none T
+	if err := w.do(ctx, l, func(t *tx) (err error) {
+		got, err = fn(t)
+		return err
+	}); err != nil {
+		return none, err
+	}
+	return got, nil
 }
 
 func (w *writers) stop() error {
-	w.stopWith(w.wg.Wait)
+	w.once.Do(func() {
+		close(w.closing)
+		w.wg.Wait()
+		close(w.ended)
+	})
 	return nil
-}
-
-func (w *writers) stopWith(wait func()) {
-	w.once.Do(func() { close(w.closing) })
-	wait()
-	for _, c := range w.lanes { // whoever slipped in while closing
-		for {
-			select {
-			case j := <-c:
-				j.finish(errClosed)
-				continue
-			default:
-			}
-			break
-		}
-	}
 }
 
 func (j *job) finish(err error) {
@@ -154,12 +162,13 @@ func drain(c chan *job, into []*job) []*job {
 }
 
 // commit runs the batch in one transaction. When it fails, each write gets a
-// transaction of its own, so that one bad write never fails its neighbours.
+// transaction of its own, so that one bad write never fails its neighbours;
+// where none can be begun, that would only take longer.
 func (w *writers) commit(t *tx, first, rest []*job, credit time.Duration) time.Duration {
 	started := time.Now()
 	batch, credit, err := w.attempt(t, first, rest, credit)
 	w.onCommit(len(batch), time.Since(started), err)
-	if err == nil || len(batch) == 1 {
+	if err == nil || len(batch) == 1 || errors.Is(err, errBegin) {
 		for _, j := range batch {
 			j.finish(err)
 		}
@@ -186,8 +195,8 @@ func (w *writers) attempt(t *tx, first, rest []*job, credit time.Duration) (batc
 		}
 		credit = min(credit+time.Since(started)/restShare, maxCredit)
 		for {
-			if len(rest) == 0 && (credit > 0 || len(first) == 0) && len(batch) < 2*maxBatch {
-				rest = one(w.lanes[work])
+			if len(rest) == 0 && w.more(len(first), len(batch), credit) {
+				rest = take(w.lanes[work])
 			}
 			if len(rest) == 0 {
 				return nil
@@ -209,7 +218,16 @@ func (w *writers) attempt(t *tx, first, rest []*job, credit time.Duration) (batc
 	return batch, credit, err
 }
 
-func one(c chan *job) []*job {
+// more reports whether a batch takes on more of the rest: beside intake as much
+// as it has credit for, without intake until some comes.
+func (w *writers) more(first, batch int, credit time.Duration) bool {
+	if batch >= 2*maxBatch {
+		return false
+	}
+	return credit > 0 && first > 0 || first == 0 && len(w.lanes[intake]) == 0
+}
+
+func take(c chan *job) []*job {
 	select {
 	case j := <-c:
 		return []*job{j}

@@ -3,7 +3,6 @@ package tasks
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -74,7 +73,7 @@ func parse(address string) (u *url.URL, hosts []string, err error) {
 	for _, h := range hosts {
 		one, err := url.Parse("//" + h)
 		if err != nil || one.Hostname() == "" || one.User != nil {
-			return nil, nil, errors.New("redis.url: not scheme://user:password@host:port; percent-encode / ? # @ in a password")
+			return nil, nil, errors.New("redis.url: not scheme://user:password@host:port; percent-encode / ? # in a password")
 		}
 	}
 	u, err = url.Parse(scheme + "://" + rest[:at] + "host" + rest[end:])

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,7 +90,8 @@ func startDaemon(ctx context.Context, o *options, log *slog.Logger, single bool)
 	return d, d.listen()
 }
 
-func ledgerIsShared(cfg *config.Config) bool { return dataDir(cfg) == "data" && !isSQLite(cfg) }
+// ledgerIsShared reports whether other daemons may work on the same ledger.
+func ledgerIsShared(cfg *config.Config) bool { return !strings.HasPrefix(cfg.Database.URL, "sqlite:") }
 
 func (d *daemon) startQueue(built map[string]fulfillers.Built) (err error) {
 	url := d.cfg.Redis.URL

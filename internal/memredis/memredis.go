@@ -6,6 +6,7 @@ package memredis
 import (
 	"crypto/rand"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -19,6 +20,7 @@ type Server struct {
 	url  string
 	stop chan struct{}
 	done chan struct{}
+	once sync.Once
 }
 
 // Start listens on a free loopback port.
@@ -37,11 +39,13 @@ func Start() (*Server, error) {
 // URL is the server's address, with its password: a secret.
 func (s *Server) URL() string { return s.url }
 
-// Close stops the server; what it held is gone.
+// Close stops the server; what it held is gone. Closing twice is fine.
 func (s *Server) Close() {
-	close(s.stop)
-	<-s.done
-	s.mini.Close()
+	s.once.Do(func() {
+		close(s.stop)
+		<-s.done
+		s.mini.Close()
+	})
 }
 
 // clock moves the server's time, which stands still by itself: without it no

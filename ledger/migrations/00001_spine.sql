@@ -48,14 +48,15 @@ CREATE TABLE members (
 );
 
 CREATE TABLE seats (
-    id              TEXT PRIMARY KEY,
+    id              TEXT   NOT NULL,
+    member_id       TEXT   NOT NULL,        -- '': what was said without naming one
     subscription_id TEXT   NOT NULL,
     order_id        TEXT   NOT NULL,
-    member_id       TEXT   NOT NULL,        -- kept when a later body no longer names it
     status          TEXT   NOT NULL,
     revoked_at      BIGINT NOT NULL,
     ver_at          BIGINT NOT NULL,
-    ver_sent        BIGINT NOT NULL
+    ver_sent        BIGINT NOT NULL,
+    PRIMARY KEY (id, member_id)
 );
 CREATE INDEX seats_member ON seats (member_id);
 

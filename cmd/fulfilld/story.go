@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"fulfilld/grant"
+	"fulfilld/polar"
+)
+
+// story is the demo's plot: real signed events, sent over real HTTP.
+type story struct {
+	url, secret string
+	board       *board
+	start       time.Time
+}
+
+// buyer is one of the story's people, with the grant they end up with.
+type buyer struct {
+	name, email              string
+	customer, grant, benefit string
+	ends                     grant.State
+}
+
+func newBuyer(name, email string, ends grant.State) buyer {
+	return buyer{name, email, uuid.NewString(), uuid.NewString(), "", ends}
+}
+
+var (
+	ada      = newBuyer("Ada Lovelace", "ada@example.com", grant.Granted)
+	grace    = newBuyer("Grace Hopper", "grace@example.com", grant.Granted)
+	linus    = newBuyer("Linus Berg", "linus@example.com", grant.Revoked)
+	margaret = newBuyer("Margaret Hill", "margaret@example.com", grant.Revoked)
+	edsger   = newBuyer("Edsger Visser", "edsger@example.com", grant.Unmanaged)
+)
+
+// beat is one event of the story. Template names an example body; At is when
+// the shop says it happened, in seconds of the story: it decides, not the order
+// of arrival.
+type beat struct {
+	says     string
+	buyer    buyer
+	template string
+	kind     string
+	at       int
+	twice    bool
+}
+
+var plot = []beat{
+	{"Ada buys a license by subscription", ada, "benefit_grant.created", "license_keys", 1, false},
+	{"Ada's event is delivered a second time", ada, "benefit_grant.created", "license_keys", 1, true},
+	{"Grace buys one, too", grace, "benefit_grant.created", "license_keys", 2, false},
+	{"Linus buys one", linus, "benefit_grant.created", "license_keys", 3, false},
+	{"Margaret's refund arrives before her purchase …", margaret, "benefit_grant.revoked", "license_keys", 9, false},
+	{"… and then the purchase, which is older", margaret, "benefit_grant.created", "license_keys", 4, false},
+	{"Ada's subscription renews", ada, "benefit_grant.cycled", "license_keys", 10, false},
+	{"Linus cancels", linus, "benefit_grant.revoked", "license_keys", 11, false},
+	{"Edsger buys a repository, which is not switched on here", edsger, "benefit_grant.created", "github_repository", 5, false},
+}
+
+// play sends the events one after another, slowly enough to watch.
+func (s *story) play(ctx context.Context) error {
+	s.start = time.Now().Add(-time.Minute)
+	var last []byte
+	var lastID string
+	for _, b := range plot {
+		s.board.about(b.says, b.buyer.grant)
+		body, id := last, lastID
+		if !b.twice {
+			var err error
+			if body, err = s.body(b); err != nil {
+				return fmt.Errorf("%s: %w", b.says, err)
+			}
+			id = uuid.NewString()
+		}
+		status, answer, err := send(ctx, s.url, s.secret, "auto", id, body)
+		if err != nil {
+			return err
+		}
+		if status != http.StatusAccepted {
+			return fmt.Errorf("%s: answered %d %s", b.says, status, answer)
+		}
+		last, lastID = body, id
+		select {
+		case <-time.After(400 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (s *story) body(b beat) ([]byte, error) {
+	template, err := polar.Template(b.template, b.kind)
+	if b.template == "benefit_grant.cycled" { // the example of a renewal is another kind's; what it is about is not
+		template, err = polar.Template("benefit_grant.created", b.kind)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return polar.Personalise(template, polar.Personal{
+		Type: b.template, CustomerID: b.buyer.customer, Name: b.buyer.name, Email: b.buyer.email, GrantID: b.buyer.grant,
+		At: s.start.Add(time.Duration(b.at) * time.Second),
+	})
+}
+
+// ends is what each grant must come to.
+func (s *story) ends() map[string]grant.State {
+	out := map[string]grant.State{}
+	for _, b := range plot {
+		out[b.buyer.grant] = b.buyer.ends
+	}
+	return out
+}

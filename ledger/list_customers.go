@@ -1,0 +1,36 @@
+package ledger
+
+import (
+	"context"
+
+	"fulfilld/grant"
+)
+
+const customerColumns = `c.id, c.organization_id, c.external_id, c.email, c.name, c.deleted_at, c.body`
+
+func scanCustomer(r rowScanner) (c grant.Customer, err error) {
+	var deleted int64
+	var body string
+	err = r.Scan(&c.ID, &c.OrganizationID, &c.ExternalID, &c.Email, &c.Name, &deleted, &body)
+	c.DeletedAt, c.Body = timeOf(deleted), raw(body)
+	return c, err
+}
+
+// Customers lists the customers that are not deleted, those the shop spoke of
+// last first, and counts them.
+func (l *Ledger) Customers(ctx context.Context, f grant.CustomerFilter, p grant.Page) ([]grant.Customer, int64, error) {
+	s := selection{from: "customers c", where: []string{"c.deleted_at = 0"}}
+	in(&s, "c.organization_id", f.OrganizationIDs)
+	if f.Query != "" {
+		s.and("(c.id = " + s.arg(f.Query) + " OR (c.external_id <> '' AND c.external_id = " + s.arg(f.Query) +
+			") OR lower(c.email) LIKE " + s.arg(pattern(f.Query)+"%") + ` ESCAPE '\')`)
+	}
+	return list(ctx, l, s, customerColumns, " ORDER BY c.ver_at DESC, c.id DESC", p, scanCustomer)
+}
+
+// Customer returns a customer, a deleted one too.
+func (l *Ledger) Customer(ctx context.Context, id string) (grant.Customer, error) {
+	s := selection{from: "customers c"}
+	in(&s, "c.id", []string{id})
+	return one(ctx, l, s, customerColumns, "", scanCustomer)
+}

@@ -1,0 +1,113 @@
+package polar
+
+import (
+	"encoding/json"
+	"time"
+
+	"fulfilld/grant"
+)
+
+type wireSubscription struct {
+	common
+	CustomerID key             `json:"customer_id"`
+	ProductID  key             `json:"product_id"`
+	Status     string          `json:"status"`
+	PastDueAt  stamp           `json:"past_due_at"`
+	CanceledAt stamp           `json:"canceled_at"`
+	EndedAt    stamp           `json:"ended_at"`
+	PausedAt   stamp           `json:"paused_at"`
+	Fields     json.RawMessage `json:"custom_field_data"`
+	Customer   json.RawMessage `json:"customer"`
+	Product    json.RawMessage `json:"product"`
+}
+
+func subscriptionOf(text json.RawMessage, sent time.Time) (grant.Subscription, error) {
+	var w wireSubscription
+	if err := json.Unmarshal(text, &w); err != nil {
+		return grant.Subscription{}, mend(err)
+	}
+	return w.noun(sent), need("id", w.ID)
+}
+
+func (w *wireSubscription) noun(sent time.Time) grant.Subscription {
+	return grant.Subscription{
+		ID: string(w.ID), CustomerID: string(w.CustomerID), ProductID: string(w.ProductID), Status: w.Status,
+		PastDueAt: w.PastDueAt.Time, CanceledAt: w.CanceledAt.Time, EndedAt: w.EndedAt.Time, PausedAt: w.PausedAt.Time,
+		Fields: kept(w.Fields), Version: w.version(sent),
+	}
+}
+
+// subscriptionNews reads subscription.*, with the customer and the product.
+func subscriptionNews(w wireSubscription, sent time.Time) (grant.News, error) {
+	return grant.News{
+		Subscriptions: []grant.Subscription{w.noun(sent)},
+		Customers:     embedded(w.Customer, sent, customerOf),
+		Products:      embedded(w.Product, sent, productOf),
+	}, need("id", w.ID)
+}
+
+type wireOrder struct {
+	common
+	CustomerID     key             `json:"customer_id"`
+	ProductID      key             `json:"product_id"`
+	SubscriptionID key             `json:"subscription_id"`
+	Status         string          `json:"status"`
+	Total          int64           `json:"total_amount"`
+	Fields         json.RawMessage `json:"custom_field_data"`
+	Customer       json.RawMessage `json:"customer"`
+}
+
+// orderNews reads order.*, with the customer. The product in it does not list
+// its benefits, so it says nothing of use.
+func orderNews(w wireOrder, sent time.Time) (grant.News, error) {
+	return grant.News{
+		Orders: []grant.Order{{
+			ID: string(w.ID), CustomerID: string(w.CustomerID), ProductID: string(w.ProductID), SubscriptionID: string(w.SubscriptionID),
+			Status: w.Status, Total: w.Total, Fields: kept(w.Fields), Version: w.version(sent),
+		}},
+		Customers: embedded(w.Customer, sent, customerOf),
+	}, need("id", w.ID)
+}
+
+type wireRefund struct {
+	common
+	OrderID        key    `json:"order_id"`
+	Status         string `json:"status"`
+	Amount         int64  `json:"amount"`
+	TaxAmount      int64  `json:"tax_amount"`
+	RevokeBenefits bool   `json:"revoke_benefits"`
+}
+
+func refundNews(w wireRefund, sent time.Time) (grant.News, error) {
+	return grant.News{Refunds: []grant.Refund{{
+		ID: string(w.ID), OrderID: string(w.OrderID), Status: w.Status, Amount: w.Amount + w.TaxAmount,
+		RevokeBenefits: w.RevokeBenefits, Version: w.version(sent),
+	}}}, need("id", w.ID)
+}
+
+type wireProduct struct {
+	common
+	Benefits *[]struct {
+		ID key `json:"id"`
+	} `json:"benefits"`
+}
+
+func productOf(text json.RawMessage, sent time.Time) (grant.Product, error) {
+	var w wireProduct
+	if err := json.Unmarshal(text, &w); err != nil {
+		return grant.Product{}, mend(err)
+	}
+	if w.Benefits == nil {
+		return grant.Product{}, need("benefits", "")
+	}
+	p := grant.Product{ID: string(w.ID), Body: kept(text), Version: w.version(sent)}
+	for _, b := range *w.Benefits {
+		p.Benefits = append(p.Benefits, string(b.ID))
+	}
+	return p, need("id", w.ID)
+}
+
+func productNews(text json.RawMessage, sent time.Time) (grant.News, error) {
+	p, err := productOf(text, sent)
+	return grant.News{Products: []grant.Product{p}}, err
+}

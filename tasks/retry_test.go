@@ -1,0 +1,255 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+
+	"fulfilld/fulfillers"
+	"fulfilld/grant"
+)
+
+var (
+	noon    = time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+	errAway = errors.New("502 Bad Gateway")
+)
+
+// held is a fulfilment with 2 failed attempts behind it.
+func held(state grant.State) grant.Held {
+	return grant.Held{Fulfilment: grant.Fulfilment{ID: "g1.lamp", Kind: "lamp", State: state, Attempts: 2, Since: noon.Add(-time.Minute)}}
+}
+
+// after is a wait that is drawn from a range.
+type after struct{ from, to time.Duration }
+
+func exactly(d time.Duration) after { return after{d, d} }
+
+var never = after{-1, -1}
+
+func (a after) holds(due time.Time) bool {
+	if a == never {
+		return due.IsZero()
+	}
+	return !due.Before(noon.Add(a.from)) && !due.After(noon.Add(a.to))
+}
+
+var third = after{8 * time.Second * 4 / 5, 8 * time.Second * 6 / 5}
+
+func TestOutcomeOfAFailure(t *testing.T) {
+	hour, poll5 := exactly(time.Hour), exactly(5*time.Minute)
+	throttled := fulfillers.Throttled("lane", 42*time.Second, errAway)
+	action := fulfillers.ActionRequired("no_account", "name a GitHub account")
+	permanent := fulfillers.Permanent("bad_spec", "no such repository")
+	for _, c := range []struct {
+		name     string
+		err      error
+		class    string
+		counted  bool
+		state    map[grant.Action]grant.State // revoke: always revoking
+		due      after
+		revoking after
+	}{
+		{"unknown", errAway, "transient", true, nil, third, third},
+		{"transient", fulfillers.Transient("bad_gateway", errAway), "transient", true, nil, third, third},
+		{"wrapped", fmt.Errorf("in between: %w", fulfillers.Transient("", errAway)), "transient", true, nil, third, third},
+		{"transient, told how long", &fulfillers.Error{Class: fulfillers.ClassTransient, Wait: time.Minute}, "transient", true, nil, exactly(time.Minute), exactly(time.Minute)},
+		{"a class that does not exist", &fulfillers.Error{Class: "odd", Text: "odd"}, "transient", true, nil, third, third},
+		{"no class", &fulfillers.Error{Text: "odd"}, "transient", true, nil, third, third},
+		{"all is well, it says", &fulfillers.Error{Class: fulfillers.ClassNone}, "transient", true, nil, third, third},
+		{"throttled", throttled, "throttled", false, nil, exactly(42 * time.Second), exactly(42 * time.Second)},
+		{"throttled for no time", fulfillers.Throttled("lane", 0, errAway), "throttled", false, nil, exactly(firstBackoff), exactly(firstBackoff)},
+		{"throttled for ever", fulfillers.Throttled("lane", 1<<62, errAway), "throttled", false, nil, exactly(longestWait), exactly(longestWait)},
+		{"action required", action, "action_required", true, map[grant.Action]grant.State{grant.DoGrant: grant.Waiting, grant.DoCycle: grant.Waiting}, poll5, hour},
+		{"permanent", permanent, "permanent", true, map[grant.Action]grant.State{grant.DoGrant: grant.Failed, grant.DoCycle: grant.Failed}, never, hour},
+	} {
+		for _, act := range actions {
+			for _, state := range grant.States {
+				t.Run(fmt.Sprintf("%s/%s/%s", c.name, act, state), func(t *testing.T) {
+					o := outcome(held(state), act, c.err, false, noon)
+					want, due := grant.Pending, c.due
+					if state == grant.Granted {
+						want = grant.Granted // what was there is there still
+					}
+					if s, ok := c.state[act]; ok {
+						want = s
+					}
+					if act == grant.DoRevoke {
+						want, due = grant.Revoking, c.revoking
+					}
+					if o.State != want || o.Class != c.class || o.Done || o.Text == "" && c.class != "transient" {
+						t.Errorf("state %s, class %s, done %v, %q; want state %s, class %s", o.State, o.Class, o.Done, o.Text, want, c.class)
+					}
+					if !due.holds(o.DueAt) {
+						t.Errorf("due after %v, want between %v and %v", o.DueAt.Sub(noon), due.from, due.to)
+					}
+					if counted := o.Attempts == 3; counted != c.counted || !o.Since.Equal(noon.Add(-time.Minute)) {
+						t.Errorf("%d attempts since %v", o.Attempts, o.Since)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestOutcomeOfASuccess(t *testing.T) {
+	again := noon.Add(24 * time.Hour)
+	for _, c := range []struct {
+		act    grant.Action
+		state  grant.State
+		cycles []string
+		want   grant.Outcome
+	}{
+		{grant.DoGrant, grant.Pending, nil, grant.Outcome{State: grant.Granted, DueAt: again}},
+		{grant.DoGrant, grant.Failed, []string{"a"}, grant.Outcome{State: grant.Granted, DueAt: noon}},
+		{grant.DoRevoke, grant.Revoking, nil, grant.Outcome{State: grant.Revoked, DueAt: again}},
+		{grant.DoRevoke, grant.Granted, []string{"a"}, grant.Outcome{State: grant.Revoked, DueAt: again}},
+		{grant.DoCycle, grant.Granted, []string{"a"}, grant.Outcome{State: grant.Granted, DueAt: again, CycleDone: "a"}},
+		{grant.DoCycle, grant.Granted, []string{"a", "b"}, grant.Outcome{State: grant.Granted, DueAt: noon, CycleDone: "a"}},
+		{grant.DoNothing, grant.Granted, nil, grant.Outcome{State: grant.Granted, DueAt: again}},
+		{grant.DoNothing, grant.Revoked, []string{"a"}, grant.Outcome{State: grant.Revoked, DueAt: again}},
+	} {
+		for _, stopping := range []bool{false, true} { // what was done was done
+			f := held(c.state)
+			f.Cycles, f.Verdict.Again = c.cycles, again
+			c.want.Action, c.want.Done, c.want.Class = c.act, true, "ok"
+			if diff := cmp.Diff(c.want, outcome(f, c.act, nil, stopping, noon)); diff != "" {
+				t.Errorf("%s of %s with %d renewals, stopping %v (-want +got):\n%s", c.act, c.state, len(c.cycles), stopping, diff)
+			}
+		}
+	}
+}
+
+func TestShutdownIsNotAnAttempt(t *testing.T) {
+	for _, act := range actions {
+		for _, state := range grant.States {
+			for _, err := range []error{context.Canceled, fulfillers.Permanent("x", "x"), fulfillers.Throttled("l", time.Hour, errAway)} {
+				o := outcome(held(state), act, err, true, noon)
+				if o.Attempts != 2 || o.State != state || !o.DueAt.Equal(noon) || o.Done || o.Code != "interrupted" {
+					t.Errorf("%s of %s after %v: %+v", act, state, err, o)
+				}
+			}
+		}
+	}
+}
+
+func TestThrottledIsNotAnAttempt(t *testing.T) {
+	f := grant.Held{Fulfilment: grant.Fulfilment{State: grant.Pending}}
+	for range 100 {
+		o := outcome(f, grant.DoGrant, fulfillers.Throttled("lane", time.Minute, errAway), false, noon)
+		f.Attempts, f.Since, f.State = o.Attempts, o.Since, o.State
+	}
+	if f.Attempts != 0 || !f.Since.IsZero() {
+		t.Errorf("%d attempts since %v", f.Attempts, f.Since)
+	}
+}
+
+func TestGivingUpAfterTwentyDays(t *testing.T) {
+	f := held(grant.Pending)
+	f.Since = noon.Add(-giveUpAfter)
+	if o := outcome(f, grant.DoGrant, errAway, false, noon); o.State != grant.Pending || o.DueAt.IsZero() {
+		t.Errorf("gave up early: %+v", o)
+	}
+	f.Since = noon.Add(-giveUpAfter - 1)
+	if o := outcome(f, grant.DoGrant, errAway, false, noon); o.State != grant.Failed || !o.DueAt.IsZero() {
+		t.Errorf("never gives up: %+v", o)
+	}
+}
+
+func TestRevocationsNeverEnd(t *testing.T) {
+	f := held(grant.Revoking)
+	f.Since, f.Attempts = noon.AddDate(-10, 0, 0), 1<<40
+	for _, err := range []error{
+		errAway, fulfillers.Permanent("gone", "gone"), fulfillers.ActionRequired("x", "x"),
+		fulfillers.Throttled("l", 1<<62, errAway), &fulfillers.Error{Class: fulfillers.ClassTransient, Wait: 1 << 62},
+	} {
+		o := outcome(f, grant.DoRevoke, err, false, noon)
+		if o.State != grant.Revoking || !(after{1, longestWait}).holds(o.DueAt) {
+			t.Errorf("after %v: %s, due %v", err, o.State, o.DueAt)
+		}
+		if back := passOn(f, o, err); errors.Is(back, asynq.SkipRetry) {
+			t.Errorf("after %v the queue is told to stop", err)
+		}
+	}
+}
+
+// A grant that cannot be mended still ends when its time is over.
+func TestFailureIsJudgedAgainWhenItsTimeComes(t *testing.T) {
+	f := held(grant.Granted)
+	f.Verdict.Again = noon.Add(time.Second)
+	for _, err := range []error{
+		errAway, fulfillers.Permanent("bad_spec", "x"), fulfillers.ActionRequired("x", "x"), fulfillers.Throttled("l", time.Hour, errAway),
+	} {
+		o := outcome(f, grant.DoGrant, err, false, noon)
+		if !o.DueAt.Equal(f.Verdict.Again) {
+			t.Errorf("after %v: due %v, want when the verdict may change", err, o.DueAt.Sub(noon))
+		}
+		if skip := errors.Is(passOn(f, o, err), asynq.SkipRetry); skip != (o.State == grant.Failed) {
+			t.Errorf("after %v, %s: archived %v", err, o.State, skip)
+		}
+	}
+}
+
+func TestBackoffGrowsToAnHour(t *testing.T) {
+	for attempts := 1; attempts < 100; attempts++ {
+		base := maxBackoff
+		if attempts < 12 {
+			base = min(maxBackoff, firstBackoff<<(attempts-1))
+		}
+		for range 50 {
+			if d := backoff(attempts); d < base*4/5 || d > base*6/5 {
+				t.Fatalf("attempt %d waits %v, want about %v", attempts, d, base)
+			}
+		}
+	}
+}
+
+func TestPollSlowsDown(t *testing.T) {
+	for waiting, want := range map[time.Duration]time.Duration{
+		0: 5 * time.Minute, 59 * time.Minute: 5 * time.Minute, time.Hour: time.Hour, 167 * time.Hour: time.Hour,
+		168 * time.Hour: 24 * time.Hour, 10000 * time.Hour: 24 * time.Hour,
+	} {
+		if got := poll(waiting); got != want {
+			t.Errorf("after waiting %v: %v, want %v", waiting, got, want)
+		}
+	}
+}
+
+func TestPassOn(t *testing.T) {
+	f := held(grant.Pending)
+	if err := passOn(f, grant.Outcome{}, nil); err != nil {
+		t.Errorf("nothing went wrong, and the queue is told %v", err)
+	}
+	o := grant.Outcome{Action: grant.DoGrant, DueAt: time.Now().Add(time.Minute), Class: "transient"}
+	err := passOn(f, o, errAway)
+	if d := retryDelay(0, err, nil); d < 59*time.Second || d > time.Minute {
+		t.Errorf("delay %v, want what the ledger says", d)
+	}
+	if !isFailure(err) || !errors.Is(err, errAway) || err.Error() != "grant g1.lamp: 502 Bad Gateway" {
+		t.Errorf("%v, a failure: %v", err, isFailure(err))
+	}
+	o.Class = "throttled"
+	if isFailure(passOn(f, o, errAway)) {
+		t.Error("throttled counts as a failure")
+	}
+	o.DueAt = time.Now().Add(-time.Hour)
+	if d := retryDelay(0, passOn(f, o, errAway), nil); d != 0 {
+		t.Errorf("overdue waits %v", d)
+	}
+	if err := passOn(f, grant.Outcome{}, errAway); !errors.Is(err, asynq.SkipRetry) || !errors.Is(err, errAway) || !isFailure(err) {
+		t.Errorf("without a next step: %v", err)
+	}
+}
+
+func TestRetryDelayOfTheQueuesOwnErrors(t *testing.T) {
+	if d := retryDelay(5, fmt.Errorf("x: %w", asynq.ErrLeaseExpired), nil); d != 0 {
+		t.Errorf("an expired lease waits %v", d)
+	}
+	if d := retryDelay(5, errAway, nil); d != firstBackoff || !isFailure(errAway) {
+		t.Errorf("an unknown error waits %v", d)
+	}
+}
