@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"fulfilld/grant"
+	"fulfilld/polar"
 )
 
 // shelf is a store that remembers, or does as the test says.
@@ -368,5 +369,47 @@ func TestEverySeriesExistsFromTheStart(t *testing.T) {
 		if _, ok := got[result+"/other"]; !ok {
 			t.Errorf("no %s/other", result)
 		}
+	}
+}
+
+func TestWebhookWithPolarsSignature(t *testing.T) {
+	const secret = "whsec_aGVsbG8sIHdvcmxkLCBoZWxsbywgd29ybGQ="
+	verifier, err := polar.NewVerifier([]string{secret}, 5*time.Minute, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &shelf{bodies: map[string]string{}}
+	h := Webhook(WebhookOptions{
+		Store: store, Accepted: func() {}, Reused: func(grant.Event) {},
+		Metrics: NewWebhookMetrics(prometheus.NewRegistry(), polar.EventTypes), Log: slog.New(slog.DiscardHandler),
+		Open: func(body []byte, h http.Header) (grant.Event, *Refusal) {
+			d, err := verifier.Verify(body, h)
+			if err != nil {
+				return grant.Event{}, &Refusal{http.StatusUnauthorized, err.Error()}
+			}
+			typ, at, _ := polar.EventType(body)
+			return grant.Event{ID: d.ID, Type: typ, OccurredAt: at, Body: body}, nil
+		},
+	})
+	body := []byte(`{"type":"order.paid","timestamp":"2026-10-01T12:00:00Z","data":{}}`)
+	for _, scheme := range []string{"legacy", "standard"} {
+		for _, age := range []time.Duration{0, -10 * time.Minute, 10 * time.Minute} {
+			headers, err := polar.Sign(secret, scheme, scheme, time.Now().Add(-age), body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, sent := range [][]byte{body, bytes.Replace(body, []byte("paid"), []byte("void"), 1)} {
+				r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(sent))
+				r.Header = headers
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, r)
+				if genuine := age == 0 && bytes.Equal(sent, body); (w.Code == 202) != genuine || !genuine && w.Code != 401 {
+					t.Errorf("%s, %v old, %s: %d", scheme, age, sent, w.Code)
+				}
+			}
+		}
+	}
+	if store.holds() != 2 {
+		t.Errorf("%d events kept", store.holds())
 	}
 }

@@ -188,10 +188,11 @@ func (l *Ledger) Record(ctx context.Context, h grant.Held, o grant.Outcome) (aga
 			}
 		}
 		seen := []any{h.ID, h.Token, h.Generation, flag(o.Done), properties, applied}
+		atOnce := !o.DueAt.IsZero() && !o.DueAt.After(time.Now()) // by the database's clock, which may lag behind ours
 		n, err := t.exec(recordUnchanged, append(seen, string(o.State), micros(o.DueAt),
-			o.Attempts, micros(o.Since), o.Class, o.Code, o.Text, h.Verdict.Because)...)
+			o.Attempts, micros(o.Since), o.Class, o.Code, o.Text, h.Verdict.Because, flag(atOnce))...)
 		if err != nil || n > 0 {
-			if !o.DueAt.IsZero() && !o.DueAt.After(time.Now()) {
+			if atOnce {
 				rec.again = &grant.Due{ID: h.ID, Kind: h.Kind, Generation: h.Generation, Starts: h.Starts, Revoke: o.State == grant.Revoking}
 			}
 			return rec, err
@@ -212,7 +213,7 @@ const recordSeen = `UPDATE fulfilments SET
 
 // recordUnchanged is for the generation that was looked at; recordMoved for
 // when another has come meanwhile: then state and failures are its own, and it is due.
-const recordUnchanged = recordSeen + `state = $7, due_at = $8,
+const recordUnchanged = recordSeen + `state = $7, due_at = CASE WHEN $15 = 1 THEN {{now}} ELSE $8 END,
 	attempts = $9, since = $10, error_class = $11, error_code = $12, error_text = $13, because = $14
 	WHERE id = $1 AND lease_token = $2 AND generation = $3`
 

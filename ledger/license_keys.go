@@ -57,7 +57,7 @@ func (l *Ledger) IssueLicenseKey(ctx context.Context, want grant.LicenseKey) (gr
 	sum := sha256.Sum256([]byte(want.Key))
 	want.ID, want.Active = licenseID(want.FulfilmentID), true
 	return ask(ctx, l.writers, work, func(t *tx) (grant.LicenseKey, error) {
-		now := time.Now().UTC()
+		now := time.Now().UTC().Truncate(time.Microsecond) // as it is stored
 		n, err := t.exec(`INSERT INTO license_keys (id, fulfilment_id, benefit_id, customer_id, organization_id, key, key_sha256, display_key,
 				active, limit_activations, limit_usage, expires_at, usage, validations, last_validated_at, created_at, modified_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, 0, 0, 0, $12, 0) ON CONFLICT (id) DO NOTHING`,
@@ -67,7 +67,7 @@ func (l *Ledger) IssueLicenseKey(ctx context.Context, want grant.LicenseKey) (gr
 			return t.reviseLicenseKey(want)
 		}
 		k := want
-		k.CreatedAt = now
+		k.CreatedAt, k.ExpiresAt = now, timeOf(micros(want.ExpiresAt))
 		return k, err
 	})
 }
@@ -84,7 +84,7 @@ func (t *tx) reviseLicenseKey(want grant.LicenseKey) (k grant.LicenseKey, err er
 	if err != nil {
 		return k, err
 	}
-	return scanLicenseKey(s.QueryRow(want.ID))
+	return scanLicenseKey(s.QueryRowContext(t.ctx, want.ID))
 }
 
 // RevokeLicenseKey ends the fulfilment's key; that there is none is fine.

@@ -36,8 +36,9 @@ type Dispatcher struct {
 	kinds  []string
 	log    *slog.Logger
 	wake   chan struct{}
-	room   int           // maxQueued
-	lost   time.Duration // lostAfter
+	room   int                      // maxQueued
+	lost   time.Duration            // lostAfter
+	sent   map[string]chan struct{} // kind -> a task of it has just reached Redis
 
 	mu      sync.Mutex
 	offered map[string][]grant.Due          // due, not yet queued
@@ -47,8 +48,9 @@ type Dispatcher struct {
 
 func newDispatcher(o Options, client redis.UniversalClient) *Dispatcher {
 	d := &Dispatcher{due: o.Ledger.Due, client: asynq.NewClientFromRedisClient(client), redis: client,
-		log: o.Log, wake: make(chan struct{}, 1), room: maxQueued, lost: lostAfter}
+		log: o.Log, wake: make(chan struct{}, 1), room: maxQueued, lost: lostAfter, sent: map[string]chan struct{}{}}
 	for kind := range o.Kinds {
+		d.sent[kind] = make(chan struct{}, 1)
 		d.kinds = append(d.kinds, kind)
 	}
 	d.Reset()
@@ -106,6 +108,13 @@ func (d *Dispatcher) Done(kind, task string) {
 	if refill {
 		d.Wake()
 	}
+}
+
+// Busy reports whether tasks of a kind are queued, as far as this process knows.
+func (d *Dispatcher) Busy(kind string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.queued[kind]) > 0
 }
 
 // Sweep has everything that is due looked up.
@@ -209,6 +218,10 @@ func (d *Dispatcher) send(ctx context.Context, item grant.Due) error {
 		err = d.rename(ctx, item, id)
 	}
 	if err == nil {
+		select {
+		case d.sent[item.Kind] <- struct{}{}:
+		default:
+		}
 		return nil
 	}
 	d.mu.Lock()

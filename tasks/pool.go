@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	pollEvery    = 10 * time.Millisecond // an idle queue's pick-up; asynq's default takes a second
-	delayedEvery = time.Second           // retries become ready this often
+	pollEvery    = 4 * time.Millisecond // between polls, see idle; asynq's default takes a second
+	delayedEvery = time.Second          // retries become ready this often
 )
 
 // newPool is one kind's own server, so that a slow provider never holds up

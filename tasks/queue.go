@@ -51,12 +51,12 @@ func assemble(o Options, private bool) (*Queue, error) {
 	client := connector.Client()
 	q := &Queue{Redis: connector, pools: map[string]*asynq.Server{}, handlers: map[string]asynq.Handler{}, closes: []func() error{client.Close}}
 	q.Dispatcher = newDispatcher(o, client)
-	q.Relay = &Relay{ledger: o.Ledger, decode: o.Decode, offer: q.Dispatcher.Offer, log: o.Log, wake: make(chan struct{}, 1)}
+	q.Relay = NewRelay(o, q.Dispatcher.Offer)
 	q.Worker = NewWorker(o, func(d grant.Due) { q.Dispatcher.Offer([]grant.Due{d}) })
 	q.watch = &watch{client: client, kinds: q.Dispatcher.kinds, alarms: o.Alarms, reset: q.Dispatcher.Reset, private: private}
 	slow := connector.with(brake{100 * time.Millisecond})
 	for kind, k := range o.Kinds {
-		q.pools[kind] = newPool(kind, k.Concurrency, slow, o.Shutdown, o.Log)
+		q.pools[kind] = newPool(kind, k.Concurrency, slow.with(idle{kind, q.Dispatcher.Busy, q.Dispatcher.sent[kind]}), o.Shutdown, o.Log)
 		q.handlers[kind] = handler(kind, q.Worker, &q.working, q.Dispatcher.Done)
 	}
 	return q, nil

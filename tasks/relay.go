@@ -26,6 +26,11 @@ type Relay struct {
 	wake   chan struct{}
 }
 
+// NewRelay makes a relay; offer is told of what became due.
+func NewRelay(o Options, offer func([]grant.Due)) *Relay {
+	return &Relay{ledger: o.Ledger, decode: o.Decode, offer: offer, log: o.Log, wake: make(chan struct{}, 1)}
+}
+
 // Wake says that an event was accepted. It never blocks.
 func (r *Relay) Wake() {
 	select {

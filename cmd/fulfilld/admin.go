@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/hibiken/asynqmon"
 
 	"fulfilld/config"
+	"fulfilld/handlers"
 	"fulfilld/tasks"
 )
 
@@ -63,4 +65,31 @@ func (d dashboard) close() {
 	}
 }
 
-var _ http.Handler = dashboard{}
+// adminHandler is all of the operator's listener.
+func (d *daemon) adminHandler() (http.Handler, error) {
+	token, made, err := adminToken(d.cfg)
+	if err != nil {
+		return nil, err
+	}
+	if made != "" {
+		d.log.Info("admin.token is not set; the one in this file counts", "file", made)
+	}
+	d.queues = newDashboard(d.queue.Redis)
+	return handlers.Admin(handlers.AdminOptions{
+		Ledger: d.ledger, Token: token, Hosts: d.cfg.Admin.Hosts, Listen: d.cfg.Admin.Listen,
+		Health: d.health, Metrics: d.metricsHandler(), Queues: d.queues,
+		Retry: d.retry, Replay: d.replay, Alarms: d.alarms.List, Log: d.log,
+	}), nil
+}
+
+func (d *daemon) retry(ctx context.Context, grantID string) error {
+	due, err := d.ledger.Retry(ctx, grantID)
+	d.queue.Dispatcher.Offer(due)
+	return err
+}
+
+func (d *daemon) replay(ctx context.Context, id string) (int64, error) {
+	n, err := d.ledger.Replay(ctx, id)
+	d.queue.Relay.Wake()
+	return n, err
+}

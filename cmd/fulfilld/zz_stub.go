@@ -1,8 +1,6 @@
 package main
 
 import (
-	"net/http"
-
 	"github.com/spf13/cobra"
 )
 
@@ -16,11 +14,3 @@ func (e *exitError) Unwrap() error { return e.Err }
 
 func operatorCommands(o *options) []*cobra.Command { return nil }
 
-func (d *daemon) adminHandler() (http.Handler, error) {
-	mux := http.NewServeMux()
-	mux.Handle("/metrics", d.metricsHandler())
-	d.queues = newDashboard(d.queue.Redis)
-	mux.Handle("/queues/", d.queues)
-	mux.Handle("/", d.health)
-	return mux, nil
-}

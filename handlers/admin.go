@@ -1,0 +1,124 @@
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"fulfilld/internal/alarm"
+)
+
+// AdminLedger is what the operator looks at.
+type AdminLedger interface {
+	BenefitList
+	GrantList
+	LicenseKeyList
+	EventList
+	CustomerList
+}
+
+// AdminOptions is what the operator's listener is made of.
+type AdminOptions struct {
+	Ledger AdminLedger
+	Token  string   // without one nobody is let in
+	Hosts  []string // names a request may be addressed to, beside loopback
+	Listen string   // the listener's address, which is one of them
+	Health http.Handler
+	// Metrics and Queues are mounted at /metrics and /queues; Queues may be nil.
+	Metrics, Queues http.Handler
+	// Retry makes all of a grant's fulfilments due now.
+	Retry func(ctx context.Context, grantID string) error
+	// Replay makes an event be applied again, or with an empty id every failed
+	// one, and returns how many.
+	Replay func(ctx context.Context, id string) (int64, error)
+	Alarms func() []alarm.Alarm
+	Log    *slog.Logger // nil for the default
+}
+
+// Admin is the operator's API, in the platform's own shapes, with the queue
+// dashboard and the metrics. Health is for anybody; the rest wants the token.
+func Admin(o AdminOptions) http.Handler {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	a := answers{o.Log}
+	mux := http.NewServeMux()
+	for pattern, e := range map[string]endpoint{
+		"GET /v1/benefits/{$}":               listBenefits(o.Ledger),
+		"GET /v1/benefits/{id}":              getBenefit(o.Ledger),
+		"GET /v1/benefits/{id}/grants":       listBenefitGrants(o.Ledger, o.Ledger),
+		"GET /v1/benefit-grants/{$}":         listGrants(o.Ledger),
+		"GET /v1/benefit-grants/{id}":        getGrant(o.Ledger),
+		"POST /v1/benefit-grants/{id}/retry": retryGrant(o.Ledger, o.Retry),
+		"GET /v1/license-keys/{$}":           listLicenseKeys(o.Ledger),
+		"GET /v1/events/{$}":                 listEvents(o.Ledger),
+		"GET /v1/events/{id}":                getEvent(o.Ledger),
+		"POST /v1/events/{id}/replay":        replayEvent(o.Ledger, o.Replay),
+		"POST /v1/events/replay":             replayFailed(o.Replay),
+		"GET /v1/customers/{$}":              listCustomers(o.Ledger),
+		"GET /v1/customers/{id}":             getCustomer(o.Ledger),
+		"GET /v1/alarms/{$}":                 listAlarms(o.Alarms),
+	} {
+		mux.Handle(pattern, a.by(e))
+	}
+	for _, path := range []string{"/v1/benefits", "/v1/benefit-grants", "/v1/license-keys", "/v1/events", "/v1/customers", "/v1/alarms", "/queues"} {
+		mux.HandleFunc("GET "+path, addSlash)
+	}
+	mux.Handle("GET /metrics", o.Metrics)
+	if o.Queues != nil {
+		mux.Handle("/queues/", o.Queues)
+	}
+	return guard(o, a, http.MaxBytesHandler(orJSON(a, mux), maxBody))
+}
+
+// addSlash sends a reader to the list's canonical address.
+func addSlash(w http.ResponseWriter, r *http.Request) {
+	to := *r.URL
+	to.Scheme, to.Host, to.Path, to.RawPath = "", "", to.Path+"/", ""
+	http.Redirect(w, r, to.String(), http.StatusTemporaryRedirect)
+}
+
+// orJSON answers in the platform's form where no route fits.
+func orJSON(a answers, mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		m := &misfit{ResponseWriter: w}
+		h.ServeHTTP(m, r)
+		switch m.status {
+		case http.StatusNotFound:
+			a.fail(w, r, notFound())
+		case http.StatusMethodNotAllowed:
+			a.fail(w, r, &apiError{status: m.status, Name: "MethodNotAllowed", Detail: "Method Not Allowed"})
+		}
+	})
+}
+
+// misfit holds back the mux's own text for a request without a route.
+type misfit struct {
+	http.ResponseWriter
+	status int
+}
+
+func (m *misfit) held() bool {
+	return m.status == http.StatusNotFound || m.status == http.StatusMethodNotAllowed
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (m *misfit) WriteHeader(status int) {
+	m.status = status
+	if !m.held() {
+		m.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (m *misfit) Write(p []byte) (int, error) {
+	if m.held() {
+		return len(p), nil
+	}
+	return m.ResponseWriter.Write(p)
+}

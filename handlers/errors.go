@@ -1,0 +1,113 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"fulfilld/grant"
+)
+
+// answerWithin bounds what one request may ask of the ledger.
+const answerWithin = 20 * time.Second
+
+// apiError is an answer other than the one asked for, in the platform's form.
+// Error and Detail are public; the cause is for the log.
+type apiError struct {
+	status int
+	Name   string `json:"error"`
+	Detail any    `json:"detail"` // a sentence, or a list of fieldError
+	cause  error
+}
+
+// Error implements error.
+func (e *apiError) Error() string {
+	if e.cause != nil {
+		return e.Name + ": " + e.cause.Error()
+	}
+	return e.Name
+}
+
+// Unwrap returns the cause.
+func (e *apiError) Unwrap() error { return e.cause }
+
+// fieldError is what is wrong with one field of a request.
+type fieldError struct {
+	Type    string         `json:"type"`
+	Loc     []string       `json:"loc"` // "query" or "path", and the field
+	Msg     string         `json:"msg"`
+	Input   string         `json:"input"`
+	Context map[string]any `json:"ctx,omitempty"`
+}
+
+func invalid(fields ...fieldError) *apiError {
+	return &apiError{status: http.StatusUnprocessableEntity, Name: "RequestValidationError", Detail: fields}
+}
+
+func notFound() *apiError {
+	return &apiError{status: http.StatusNotFound, Name: "ResourceNotFound", Detail: "Not found"}
+}
+
+func unauthorized() *apiError {
+	return &apiError{status: http.StatusUnauthorized, Name: "Unauthorized", Detail: "Unauthorized"}
+}
+
+// publicError turns whatever went wrong into what may be told about it.
+func publicError(err error) *apiError {
+	var known *apiError
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, grant.ErrNotFound):
+		return notFound()
+	}
+	return &apiError{status: http.StatusInternalServerError, Name: "InternalServerError", Detail: "Internal Server Error", cause: err}
+}
+
+// endpoint answers a request with a value, to be written as JSON, or an error.
+type endpoint func(r *http.Request) (any, error)
+
+// answers makes handlers of endpoints.
+type answers struct{ log *slog.Logger }
+
+// by is the one place where an endpoint's answer is written and its failure logged.
+func (a answers) by(e endpoint) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+		defer cancel()
+		v, err := e(r.WithContext(ctx))
+		if err == nil {
+			err = writeJSON(w, http.StatusOK, v)
+		}
+		if err != nil && r.Context().Err() == nil { // else nobody is left to tell
+			a.fail(w, r, err)
+		}
+	})
+}
+
+func (a answers) fail(w http.ResponseWriter, r *http.Request, err error) {
+	public := publicError(err)
+	if public.status >= http.StatusInternalServerError {
+		a.log.LogAttrs(r.Context(), slog.LevelError, "request failed",
+			slog.String("method", r.Method), slog.String("route", r.Pattern), slog.Any("err", err))
+	}
+	_ = writeJSON(w, public.status, public) // strings and numbers
+}
+
+// writeJSON writes v; what cannot be spelled is returned before anything is written.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false) // the platform does not
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(text.Bytes())
+	return nil
+}
