@@ -11,7 +11,7 @@ type Class string
 
 // The error classes. They are metric labels and stay as they are.
 const (
-	ClassNone           Class = "ok"
+	ClassNone           Class = "ok"              // no error
 	ClassTransient      Class = "transient"       // time mends it
 	ClassThrottled      Class = "throttled"       // time or our operator; no attempt is counted
 	ClassActionRequired Class = "action_required" // the customer

@@ -184,11 +184,16 @@ func (o *Order) verdict() Verdict {
 	return Verdict{Desired: OwedNone, Because: "not_paid"}
 }
 
+// neverGranted reports that a platform's revoke takes nothing away.
+func (f Facts) neverGranted() bool {
+	return f.Source != Catalogue && f.Said.Granted.IsZero() && f.FirstGranted.IsZero()
+}
+
 // forgiven reports whether the loss is one of payment and still within grace,
 // and until when. A revoke whose reason has not arrived yet gets Settle to wait
 // for it, so that its order of arrival does not matter.
 func (f Facts) forgiven(now time.Time) (until time.Time, why string) {
-	if f.Grace <= 0 || f.DroppedByProduct || f.refundEnds() {
+	if f.Grace <= 0 || f.DroppedByProduct || f.refundEnds() || f.neverGranted() {
 		return time.Time{}, ""
 	}
 	switch s := f.Subscription; {

@@ -53,7 +53,7 @@ type Outcome struct {
 	Attempts   int
 	Since      time.Time
 	DueAt      time.Time // the next step; zero for none
-	Class      string
+	Class      string    // of the error; empty for none
 	Code       string
 	Text       string
 	Took       time.Duration

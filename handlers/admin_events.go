@@ -32,7 +32,7 @@ func listEvents(l EventList) endpoint {
 
 func getEvent(l EventList) endpoint {
 	return func(r *http.Request) (any, error) {
-		ev, err := l.Event(r.Context(), r.PathValue("id"))
+		ev, err := eventByPath(r, l)
 		if err != nil {
 			return nil, err
 		}
@@ -45,6 +45,15 @@ func getEvent(l EventList) endpoint {
 		}
 		return whole, err
 	}
+}
+
+// eventByPath finds the event; its id is whatever the sender chose.
+func eventByPath(r *http.Request, l EventList) (grant.Event, error) {
+	id := r.PathValue("id")
+	if !isText(id) {
+		return grant.Event{}, notFound()
+	}
+	return l.Event(r.Context(), id)
 }
 
 // eventItem is an event; its id is the webhook-id.
@@ -74,7 +83,7 @@ type replayed struct {
 
 func replayEvent(l EventList, replay func(context.Context, string) (int64, error)) endpoint {
 	return func(r *http.Request) (any, error) {
-		ev, err := l.Event(r.Context(), r.PathValue("id"))
+		ev, err := eventByPath(r, l)
 		if err != nil {
 			return nil, err
 		}

@@ -149,7 +149,8 @@ func (d *desk) ask(request string) *httptest.ResponseRecorder {
 	r.Host = "localhost:9090"
 	r.Header.Set("Authorization", "Bearer "+token)
 	for _, line := range lines[1:] {
-		name, value, _ := strings.Cut(line, ": ")
+		name, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
 		if r.Header.Set(name, value); name == "Host" {
 			r.Host = value
 		}

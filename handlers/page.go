@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -85,8 +86,13 @@ func (q *query) positive(name string, otherwise int) int {
 	return otherwise
 }
 
-// text reads a parameter that may be anything.
-func (q *query) text(name string) string { return strings.TrimSpace(q.values.Get(name)) }
+// text reads a parameter that may be any text.
+func (q *query) text(name string) string {
+	for _, v := range q.texts(name) {
+		return strings.TrimSpace(v)
+	}
+	return ""
+}
 
 // texts reads a parameter that may be given several times.
 func (q *query) texts(name string) []string {
@@ -95,8 +101,17 @@ func (q *query) texts(name string) []string {
 		q.refuse(name, "too_long", "List should have at most 100 items", strconv.Itoa(len(all))+" items", map[string]any{"max_length": maxValues})
 		return nil
 	}
+	for _, v := range all {
+		if !isText(v) {
+			q.refuse(name, "string_unicode", "Input should be a valid string, unable to parse raw data as a unicode string", strings.ToValidUTF8(v, "\uFFFD"), nil)
+			return nil
+		}
+	}
 	return all
 }
+
+// isText reports whether a database can compare s with text of its own.
+func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
 // ids reads a parameter of ids.
 func (q *query) ids(name string) []string {

@@ -199,6 +199,9 @@ func (l *Ledger) Record(ctx context.Context, h grant.Held, o grant.Outcome) (aga
 		}
 		rec.again, err = t.recordMoved(h, seen)
 		rec.lost = rec.again == nil
+		if err == nil && rec.lost {
+			err = t.doubt(h.ID)
+		}
 		return rec, err
 	})
 	return rec.again, rec.lost, err
@@ -227,6 +230,14 @@ func (t *tx) recordMoved(h grant.Held, seen []any) (*grant.Due, error) {
 	}
 	d.Revoke = state == grant.Revoking
 	return &d, err
+}
+
+// doubt has a fulfilment seen to again: whoever lost its lease may have acted
+// after the one who had it, and even before that one records.
+func (t *tx) doubt(id string) error {
+	_, err := t.exec(`UPDATE fulfilments SET generation = generation + 1, due_at = {{now}}
+		WHERE id = $1 AND wanted NOT IN ('none', 'unmanaged')`, id)
+	return err
 }
 
 // journal appends what happened; an outcome equal to the last is folded into it.

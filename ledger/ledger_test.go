@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"fulfilld/grant"
-	"fulfilld/internal/testserver"
 )
 
 // shop is a ledger with a shop that talks to it: everything the tests need.
@@ -33,7 +32,7 @@ func onEachEngine(t *testing.T, test func(t *testing.T, s *shop)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, open(t, testserver.Postgres(t), Options{Fast: true}))
+		test(t, open(t, postgresURL(t), Options{Fast: true}))
 	})
 }
 

@@ -21,16 +21,30 @@ var postgresEngine = engine{
 
 func (l *Ledger) openPostgres(ctx context.Context, url string) error {
 	l.engine = postgresEngine
+	read, err := l.pool(ctx, url, 8, 8)
+	if err != nil {
+		return err
+	}
+	l.read = &reader{DB: read, engine: l.engine}
+	// The writers keep theirs. A lost one is replaced by a fresh one: a pool would
+	// hand out others that the same restart has killed.
+	write, err := l.pool(ctx, url, l.engine.writers+2, -1)
+	if err != nil {
+		return err
+	}
+	return l.start(ctx, write)
+}
+
+func (l *Ledger) pool(ctx context.Context, url string, conns, idle int) (*sql.DB, error) {
 	db, err := sql.Open("pgx", url)
 	if err != nil {
-		return fmt.Errorf("ledger: %w", err)
+		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	l.close = append(l.close, db.Close)
-	db.SetMaxOpenConns(12)
-	db.SetMaxIdleConns(12)
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(idle)
 	if err := db.PingContext(ctx); err != nil {
-		return fmt.Errorf("ledger: %w", err)
+		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	l.read = &reader{DB: db, engine: l.engine}
-	return l.start(ctx, db)
+	return db, nil
 }

@@ -52,10 +52,12 @@ type fulfilmentRow struct {
 	id, wanted, because     string
 	state                   grant.State
 	generation, starts, due int64
+	held                    bool // a worker looked at it and has not recorded yet
 }
 
 func (a *applier) fulfilments(grantID string) (map[string]fulfilmentRow, error) {
-	s, err := a.stmt(`SELECT f.kind, f.id, f.wanted, f.because, f.state, f.generation, f.starts, f.due_at
+	s, err := a.stmt(`SELECT f.kind, f.id, f.wanted, f.because, f.state, f.generation, f.starts, f.due_at,
+		f.lease_token <> ''
 		FROM fulfilments f WHERE f.id > $1 || '.' AND f.id < $1 || '/'`)
 	if err != nil {
 		return nil, err
@@ -68,7 +70,7 @@ func (a *applier) fulfilments(grantID string) (map[string]fulfilmentRow, error) 
 	_, err = collect(rows, func(r rowScanner) (struct{}, error) {
 		var kind string
 		var f fulfilmentRow
-		err := r.Scan(&kind, &f.id, &f.wanted, &f.because, &f.state, &f.generation, &f.starts, &f.due)
+		err := r.Scan(&kind, &f.id, &f.wanted, &f.because, &f.state, &f.generation, &f.starts, &f.due, &f.held)
 		have[kind] = f
 		return struct{}{}, err
 	})
@@ -107,14 +109,15 @@ func aimOf(v grant.Verdict, managed bool, state grant.State, details string) aim
 }
 
 // want makes a fulfilment due when it should be something else than its
-// generation stands for.
+// generation stands for. A worker that has it would record why it is owed, and
+// until when, as it saw them: where these have changed, it must look again.
 func (a *applier) want(old fulfilmentRow, grantID string, t grant.Target, facts grant.Facts, fingerprint string) error {
 	g := aimOf(grant.Owed(facts, time.Now()), t.Managed, old.state, fingerprint)
 	sooner := g.again > 0 && (old.due == 0 || old.due > g.again)
 	switch {
 	case old.id == "":
 		return a.insertFulfilment(grantID, t.Kind, g)
-	case old.wanted != g.wanted:
+	case old.wanted != g.wanted, old.held && (g.again > 0 || old.because != g.because):
 		return a.bump(old, t.Kind, g)
 	case sooner || old.because != g.because:
 		_, err := a.exec(`UPDATE fulfilments SET due_at = CASE WHEN $2 = 1 THEN $3 ELSE due_at END, because = $4 WHERE id = $1`,

@@ -3,7 +3,9 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -31,6 +33,9 @@ func (l *Ledger) openSQLite(ctx context.Context, path string) error {
 		return fmt.Errorf("ledger: %w", err)
 	}
 	if err := l.lockFile(path + ".lock"); err != nil {
+		return err
+	}
+	if err := private(path); err != nil {
 		return err
 	}
 	write, err := l.openDB(path, 1, "_txlock=immediate")
@@ -63,6 +68,16 @@ func (l *Ledger) openDB(path string, conns int, extra string) (*sql.DB, error) {
 	return db, nil
 }
 
+// private makes the file its owner's alone before SQLite would make it everybody's
+// to read: it holds addresses and license keys. SQLite's other files take after it.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return sqliteHint(path, fmt.Errorf("ledger: %w", err))
+	}
+	return f.Close()
+}
+
 // lockFile keeps a second daemon off the file and names the holder when refused.
 func (l *Ledger) lockFile(path string) error {
 	lock := flock.New(path, flock.SetPermissions(0o600))
@@ -80,7 +95,7 @@ func (l *Ledger) lockFile(path string) error {
 }
 
 func sqliteHint(path string, err error) error {
-	if strings.Contains(err.Error(), "readonly") || strings.Contains(err.Error(), "unable to open") {
+	if strings.Contains(err.Error(), "readonly") || strings.Contains(err.Error(), "unable to open") || errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w (is %s writable by this user?)", err, path)
 	}
 	return err

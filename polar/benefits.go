@@ -17,29 +17,34 @@ type wireBenefit struct {
 	Properties     json.RawMessage `json:"properties"`
 }
 
-func benefitOf(text json.RawMessage, sent time.Time) (grant.Benefit, error) {
+func benefitOf(text json.RawMessage, path string, sent time.Time) (grant.Benefit, error) {
 	var w wireBenefit
-	if err := json.Unmarshal(text, &w); err != nil {
-		return grant.Benefit{}, mend(err)
-	}
-	if err := need("id", w.ID); err != nil {
+	if err := fill(text, path, &w); err != nil {
 		return grant.Benefit{}, err
 	}
 	b := grant.Benefit{
-		ID: string(w.ID), OrganizationID: string(w.OrganizationID), Type: w.Type, Description: w.Description,
+		ID: string(w.ID), OrganizationID: string(w.OrganizationID), Type: plain(w.Type), Description: plain(w.Description),
 		Properties: kept(w.Properties), Metadata: w.Metadata, Body: kept(text), Version: w.version(sent),
 	}
 	if w.IsDeleted {
-		b.DeletedAt = grant.Latest(w.ModifiedAt.Time, w.CreatedAt.Time)
-		if b.DeletedAt.IsZero() {
+		if b.DeletedAt = w.ModifiedAt.Time; b.DeletedAt.IsZero() {
 			b.DeletedAt = sent
 		}
 	}
-	return b, nil
+	return b, need(path, id{"id", w.ID})
 }
 
 // benefitNews reads benefit.created and benefit.updated; a deletion is an update, too.
 func benefitNews(text json.RawMessage, sent time.Time) (grant.News, error) {
-	b, err := benefitOf(text, sent)
+	b, err := benefitOf(text, "data", sent)
 	return grant.News{Benefits: []grant.Benefit{b}}, err
+}
+
+// benefitOrGrant tells benefit.created and benefit.updated from benefit.granted
+// and benefit.revoked, which are about a grant.
+func benefitOrGrant(ev grant.Event) (grant.News, error) {
+	if ev.Type == "benefit.granted" || ev.Type == "benefit.revoked" {
+		return read(grantNews)(ev)
+	}
+	return read(benefitNews)(ev)
 }

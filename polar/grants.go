@@ -36,55 +36,48 @@ func (w *wireGrant) word() grant.Word {
 	return grant.SaysNone
 }
 
-// cycleKey sorts as time does: the fraction always has six digits.
+// cycleKey is RFC 3339 in UTC. It sorts as time does: the fraction always has
+// six digits.
 const cycleKey = "2006-01-02T15:04:05.000000Z07:00"
 
 // grantNews reads benefit_grant.*: a grant, with the customer, the member and
 // the benefit as they were then.
 func grantNews(w wireGrant, sent time.Time) (grant.News, error) {
-	for name, id := range map[string]key{"id": w.ID, "customer_id": w.CustomerID, "benefit_id": w.BenefitID} {
-		if err := need(name, id); err != nil {
-			return grant.News{}, err
-		}
+	if err := need("data", id{"id", w.ID}, id{"customer_id", w.CustomerID}, id{"benefit_id", w.BenefitID}); err != nil {
+		return grant.News{}, err
 	}
-	g := grant.Grant{
-		ID: string(w.ID), BenefitID: string(w.BenefitID), CustomerID: string(w.CustomerID), MemberID: string(w.MemberID),
-		SubscriptionID: string(w.SubscriptionID), OrderID: string(w.OrderID), Source: grant.Platform,
-		CreatedAt: w.CreatedAt.Time, ModifiedAt: w.ModifiedAt.Time, GrantedAt: w.GrantedAt.Time, RevokedAt: w.RevokedAt.Time,
-		Error: kept(w.Error), Properties: kept(w.Properties), Previous: kept(w.Previous),
-		Word: w.word(),
-		Version: grant.Version{
-			At:   grant.Latest(w.ModifiedAt.Time, w.GrantedAt.Time, w.RevokedAt.Time, w.CreatedAt.Time),
-			Sent: sent,
-		},
-	}
-	news := grant.News{Grants: []grant.Grant{g}}
-	news.Customers = embedded(w.Customer, sent, customerOf)
-	news.Members = embedded(w.Member, sent, memberOf)
-	news.Benefits = embedded(w.Benefit, sent, benefitOf)
-	return news, nil
+	return grant.News{
+		Customers: embedded(w.Customer, sent, customerOf),
+		Members:   embedded(w.Member, sent, memberOf),
+		Benefits:  embedded(w.Benefit, sent, benefitOf),
+		Grants: []grant.Grant{{
+			ID: string(w.ID), BenefitID: string(w.BenefitID), CustomerID: string(w.CustomerID), MemberID: string(w.MemberID),
+			SubscriptionID: string(w.SubscriptionID), OrderID: string(w.OrderID), Source: grant.Platform,
+			CreatedAt: w.CreatedAt.Time, ModifiedAt: w.ModifiedAt.Time, GrantedAt: w.GrantedAt.Time, RevokedAt: w.RevokedAt.Time,
+			Error: kept(w.Error), Properties: kept(w.Properties), Previous: kept(w.Previous),
+			Word: w.word(), Version: w.version(sent, w.GrantedAt.Time, w.RevokedAt.Time),
+		}},
+	}, nil
 }
 
 // grantEvent reads benefit_grant.*. A cycled one is a renewal as well, with the
-// grant's modified_at for its key.
+// grant's modified_at for its key: two endpoints tell one renewal twice.
 func grantEvent(ev grant.Event) (grant.News, error) {
-	news, err := read(grantNews)(ev)
-	if err == nil && ev.Type == "benefit_grant.cycled" {
-		g := &news.Grants[0]
-		g.Cycle = grant.Latest(g.ModifiedAt, g.CreatedAt).Format(cycleKey)
+	if ev.Type == "benefit_grant.cycled" {
+		return read(cycleNews)(ev)
 	}
-	return news, err
+	return read(grantNews)(ev)
 }
 
-// embedded reads an object inside another one. One that is missing or malformed
-// does not lose what it is part of.
-func embedded[T any](text json.RawMessage, sent time.Time, of func(json.RawMessage, time.Time) (T, error)) []T {
-	if kept(text) == nil {
-		return nil
-	}
-	v, err := of(text, sent)
+func cycleNews(w wireGrant, sent time.Time) (grant.News, error) {
+	news, err := grantNews(w, sent)
 	if err != nil {
-		return nil
+		return news, err
 	}
-	return []T{v}
+	at := w.ModifiedAt.Time
+	if at.IsZero() {
+		at = sent
+	}
+	news.Grants[0].Cycle = at.Format(cycleKey)
+	return news, nil
 }

@@ -21,17 +21,18 @@ type wireSubscription struct {
 	Product    json.RawMessage `json:"product"`
 }
 
-func subscriptionOf(text json.RawMessage, sent time.Time) (grant.Subscription, error) {
+// subscriptionOf reads one of a customer's, which does not name the customer.
+func subscriptionOf(text json.RawMessage, path string, sent time.Time) (grant.Subscription, error) {
 	var w wireSubscription
-	if err := json.Unmarshal(text, &w); err != nil {
-		return grant.Subscription{}, mend(err)
+	if err := fill(text, path, &w); err != nil {
+		return grant.Subscription{}, err
 	}
-	return w.noun(sent), need("id", w.ID)
+	return w.noun(sent), need(path, id{"id", w.ID})
 }
 
 func (w *wireSubscription) noun(sent time.Time) grant.Subscription {
 	return grant.Subscription{
-		ID: string(w.ID), CustomerID: string(w.CustomerID), ProductID: string(w.ProductID), Status: w.Status,
+		ID: string(w.ID), CustomerID: string(w.CustomerID), ProductID: string(w.ProductID), Status: plain(w.Status),
 		PastDueAt: w.PastDueAt.Time, CanceledAt: w.CanceledAt.Time, EndedAt: w.EndedAt.Time, PausedAt: w.PausedAt.Time,
 		Fields: kept(w.Fields), Version: w.version(sent),
 	}
@@ -43,7 +44,7 @@ func subscriptionNews(w wireSubscription, sent time.Time) (grant.News, error) {
 		Subscriptions: []grant.Subscription{w.noun(sent)},
 		Customers:     embedded(w.Customer, sent, customerOf),
 		Products:      embedded(w.Product, sent, productOf),
-	}, need("id", w.ID)
+	}, need("data", id{"id", w.ID}, id{"customer_id", w.CustomerID})
 }
 
 type wireOrder struct {
@@ -63,10 +64,10 @@ func orderNews(w wireOrder, sent time.Time) (grant.News, error) {
 	return grant.News{
 		Orders: []grant.Order{{
 			ID: string(w.ID), CustomerID: string(w.CustomerID), ProductID: string(w.ProductID), SubscriptionID: string(w.SubscriptionID),
-			Status: w.Status, Total: w.Total, Fields: kept(w.Fields), Version: w.version(sent),
+			Status: plain(w.Status), Total: w.Total, Fields: kept(w.Fields), Version: w.version(sent),
 		}},
 		Customers: embedded(w.Customer, sent, customerOf),
-	}, need("id", w.ID)
+	}, need("data", id{"id", w.ID}, id{"customer_id", w.CustomerID})
 }
 
 type wireRefund struct {
@@ -80,34 +81,7 @@ type wireRefund struct {
 
 func refundNews(w wireRefund, sent time.Time) (grant.News, error) {
 	return grant.News{Refunds: []grant.Refund{{
-		ID: string(w.ID), OrderID: string(w.OrderID), Status: w.Status, Amount: w.Amount + w.TaxAmount,
+		ID: string(w.ID), OrderID: string(w.OrderID), Status: plain(w.Status), Amount: w.Amount + w.TaxAmount,
 		RevokeBenefits: w.RevokeBenefits, Version: w.version(sent),
-	}}}, need("id", w.ID)
-}
-
-type wireProduct struct {
-	common
-	Benefits *[]struct {
-		ID key `json:"id"`
-	} `json:"benefits"`
-}
-
-func productOf(text json.RawMessage, sent time.Time) (grant.Product, error) {
-	var w wireProduct
-	if err := json.Unmarshal(text, &w); err != nil {
-		return grant.Product{}, mend(err)
-	}
-	if w.Benefits == nil {
-		return grant.Product{}, need("benefits", "")
-	}
-	p := grant.Product{ID: string(w.ID), Body: kept(text), Version: w.version(sent)}
-	for _, b := range *w.Benefits {
-		p.Benefits = append(p.Benefits, string(b.ID))
-	}
-	return p, need("id", w.ID)
-}
-
-func productNews(text json.RawMessage, sent time.Time) (grant.News, error) {
-	p, err := productOf(text, sent)
-	return grant.News{Products: []grant.Product{p}}, err
+	}}}, need("data", id{"id", w.ID}, id{"order_id", w.OrderID})
 }

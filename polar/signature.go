@@ -94,8 +94,10 @@ func (v *Verifier) Verify(body []byte, h http.Header) (Delivery, error) {
 // envelope reads the three headers. Repeated lines of the signature count as
 // one list; of the others there may be only one.
 func envelope(h http.Header) (Delivery, http.Header, error) {
-	ids, stamps, signatures := h.Values(standardwebhooks.HeaderWebhookID), h.Values(standardwebhooks.HeaderWebhookTimestamp), h.Values(standardwebhooks.HeaderWebhookSignature)
-	if len(ids) != 1 || len(stamps) != 1 || len(signatures) == 0 || !visible(ids[0]) || !digits(stamps[0]) {
+	ids, stamps := h.Values(standardwebhooks.HeaderWebhookID), h.Values(standardwebhooks.HeaderWebhookTimestamp)
+	signatures := h.Values(standardwebhooks.HeaderWebhookSignature)
+	signed := strings.TrimSpace(strings.Join(signatures, " "))
+	if len(ids) != 1 || len(stamps) != 1 || signed == "" || !visible(ids[0]) || !digits(stamps[0]) {
 		return Delivery{}, nil, ErrNoEnvelope
 	}
 	seconds, err := strconv.ParseInt(stamps[0], 10, 64)
@@ -105,7 +107,7 @@ func envelope(h http.Header) (Delivery, http.Header, error) {
 	one := http.Header{}
 	one.Set(standardwebhooks.HeaderWebhookID, ids[0])
 	one.Set(standardwebhooks.HeaderWebhookTimestamp, stamps[0])
-	one.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signatures, " "))
+	one.Set(standardwebhooks.HeaderWebhookSignature, signed)
 	return Delivery{ids[0], time.Unix(seconds, 0).UTC()}, one, nil
 }
 
@@ -132,15 +134,9 @@ func digits(s string) bool {
 // Sign makes the headers that Polar would send with a body. Scheme is legacy,
 // standard, or auto: as Polar does for a new secret of that look.
 func Sign(secret, scheme, id string, at time.Time, body []byte) (http.Header, error) {
-	keys := keysOf(secret)
-	key := keys[0]
-	switch {
-	case scheme == "legacy":
-		key = []byte(secret)
-	case scheme == "standard" && len(keys) < 2:
-		return nil, errors.New("the secret is not whsec_ and base64, which the standard scheme needs; use legacy")
-	case scheme != "standard" && scheme != "auto":
-		return nil, fmt.Errorf("scheme %q is not auto, legacy or standard", scheme)
+	key, err := signingKey(secret, scheme)
+	if err != nil {
+		return nil, err
 	}
 	w, err := standardwebhooks.NewWebhookRaw(key)
 	if err != nil {
@@ -158,4 +154,21 @@ func Sign(secret, scheme, id string, at time.Time, body []byte) (http.Header, er
 	h.Set(standardwebhooks.HeaderWebhookSignature, signature)
 	h.Set("Webhook-Api-Version", "2026-04")
 	return h, nil
+}
+
+func signingKey(secret, scheme string) ([]byte, error) {
+	keys := keysOf(secret)
+	key := keys[0]
+	switch {
+	case scheme == "legacy":
+		key = []byte(secret)
+	case scheme == "standard" && len(keys) < 2:
+		return nil, errors.New("the secret is not whsec_ and base64, which the standard scheme needs; use legacy")
+	case scheme != "standard" && scheme != "auto":
+		return nil, fmt.Errorf("scheme %q is not auto, legacy or standard", scheme)
+	}
+	if len(key) < minSecret {
+		return nil, fmt.Errorf("the webhook secret is shorter than %d bytes", minSecret)
+	}
+	return key, nil
 }

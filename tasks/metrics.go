@@ -58,7 +58,7 @@ func (m *Metrics) attempt(f grant.Held, o grant.Outcome, lost bool) (effect time
 		return 0
 	}
 	action := string(o.Action)
-	m.attempts.WithLabelValues(f.Kind, action, o.Class).Inc()
+	m.attempts.WithLabelValues(f.Kind, action, class(o)).Inc()
 	m.seconds.WithLabelValues(f.Kind, action).Observe(o.Took.Seconds())
 	if lost {
 		m.lost.WithLabelValues(f.Kind).Inc()
@@ -69,4 +69,12 @@ func (m *Metrics) attempt(f grant.Held, o grant.Outcome, lost bool) (effect time
 	effect = max(0, time.Since(f.EventAt))
 	m.effect.WithLabelValues(f.Kind, action).Observe(effect.Seconds())
 	return effect
+}
+
+// class is the outcome's, as metrics and the log name it.
+func class(o grant.Outcome) string {
+	if o.Class == "" {
+		return string(fulfillers.ClassNone)
+	}
+	return o.Class
 }

@@ -101,7 +101,7 @@ func (m model) fate(id string) fate {
 	if f.terms.days > 0 && g.OrderID != "" {
 		f.expires = first.AddDate(0, 0, f.terms.days)
 	}
-	f.owed = m.owed(g, said)
+	f.owed = m.owed(g, said, first)
 	config := m.terms[g.BenefitID]
 	expired := config.expiresAfter > 0 && !first.IsZero() && m.now.Sub(first) > config.expiresAfter
 	if f.owed == grant.OwedGranted && expired || m.gone(g, benefits) {
@@ -110,8 +110,9 @@ func (m model) fate(id string) fate {
 	return f
 }
 
-// owed is the last word that counts, or what a failed payment leaves of it.
-func (m model) owed(g grant.Grant, said []grant.Grant) grant.Desired {
+// owed is the last word that counts, or what a failed payment leaves of it. What
+// was never granted is not lost.
+func (m model) owed(g grant.Grant, said []grant.Grant, first time.Time) grant.Desired {
 	spoken := slices.DeleteFunc(slices.Clone(said), func(s grant.Grant) bool { return s.Word == grant.SaysNone })
 	slices.SortStableFunc(spoken, func(a, b grant.Grant) int { return cmp.Compare(a.Word, b.Word) }) // "granted" < "revoked"
 	slices.Reverse(spoken)                                                                           // of equals, the first counts
@@ -119,7 +120,7 @@ func (m model) owed(g grant.Grant, said []grant.Grant) grant.Desired {
 	switch {
 	case !ok:
 		return grant.OwedNone
-	case last.Word == grant.SaysGranted || m.now.Before(m.forgivenUntil(g, last)):
+	case last.Word == grant.SaysGranted || !first.IsZero() && m.now.Before(m.forgivenUntil(g, last)):
 		return grant.OwedGranted
 	}
 	return grant.OwedRevoked

@@ -22,7 +22,7 @@ const (
 // outcome is the one place where an error's class becomes a next step. While
 // something is owed to be gone, no class ends the work.
 func outcome(f grant.Held, act grant.Action, err error, stopping bool, now time.Time) grant.Outcome {
-	o := grant.Outcome{Action: act, State: f.State, Attempts: f.Attempts, Since: f.Since, DueAt: f.Verdict.Again, Class: string(fulfillers.ClassNone)}
+	o := grant.Outcome{Action: act, State: f.State, Attempts: f.Attempts, Since: f.Since, DueAt: f.Verdict.Again}
 	switch {
 	case err == nil:
 		return succeeded(f, o, now)

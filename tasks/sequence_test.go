@@ -146,6 +146,7 @@ type run struct {
 	there   map[string]bool            // what the tally has
 	cycled  map[string]map[string]bool // and which renewals it has seen
 	expired int                        // how often leases were made to end
+	hasty   bool                       // a grace runs out soon
 }
 
 func newRun(rt *rapid.T, f *floor) *run {
@@ -195,7 +196,11 @@ func (r *run) step(depth int) {
 }
 
 // waitOut lets pass the one moment that may lie ahead.
-func (r *run) waitOut() { time.Sleep(time.Until(r.start.Add(soon + 3*time.Millisecond))) }
+func (r *run) waitOut() {
+	if r.hasty {
+		time.Sleep(time.Until(r.start.Add(soon + 3*time.Millisecond)))
+	}
+}
 
 func (r *run) arrive(n int) {
 	for range min(n, len(r.arriving)) {
@@ -208,9 +213,9 @@ func (r *run) arrive(n int) {
 }
 
 func (r *run) work(id string, depth int) {
-	h := &hand{run: r, Ledger: r.Ledger}
+	h := &hand{run: r, Ledger: r.Ledger, id: id}
 	if depth == 0 {
-		h.pauseAt = pick(r, "the worker pauses", "", "", "", "looked", "acting", "acted", "recorded")
+		h.pauseAt = pick(r, "the worker pauses", "", "", "looked", "acting", "acted", "recorded")
 	}
 	h.dieAt = pick(r, "the worker dies", "", "", "", "", "looked", "acting", "acted", "recorded")
 	h.refused = r.below(8) == 0
@@ -222,7 +227,7 @@ func (r *run) quiesce() {
 	r.waitOut()
 	for range 50 {
 		r.endLeases()
-		r.exec(`UPDATE fulfilments SET due_at = 1 WHERE due_at > 0 AND attempts > 0 AND grant_id IN (SELECT value FROM json_each($1))`, r.ids())
+		r.exec(`UPDATE fulfilments SET due_at = 1 WHERE due_at > 0 AND attempts > 0 AND state <> 'failed' AND grant_id IN (SELECT value FROM json_each($1))`, r.ids())
 		r.drain()
 		due := r.due()
 		if len(due) == 0 {
@@ -280,15 +285,20 @@ func (r *run) compare() {
 	}
 }
 
-// state reads how a fulfilment ended; "" where there is none.
+// state reads how a fulfilment ended; "" where there is none. What only time
+// will end must come up again.
 func (r *run) state(id string) (state grant.State) {
 	var because string
-	err := r.side.QueryRowContext(r.ctx, `SELECT state, because FROM fulfilments WHERE id = $1`, id).Scan(&state, &because)
+	var due int64
+	err := r.side.QueryRowContext(r.ctx, `SELECT state, because, due_at FROM fulfilments WHERE id = $1`, id).Scan(&state, &because, &due)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		r.Fatal(err)
 	}
-	if state == grant.Granted && (because == "grace" || because == "settling") {
+	if because == "grace" || because == "settling" {
 		r.ends.forgiven.Add(1)
+		if due == 0 {
+			r.Fatalf("%s is %s for %s, and nobody will look when that ends", id, state, because)
+		}
 	}
 	return state
 }
@@ -365,7 +375,7 @@ func (r *run) repeat() {
 		r.Fatal(err)
 	}
 	var again []grant.Decoded
-	for _, ev := range rapid.Permutation(events).Draw(r.T, "again") {
+	for _, ev := range shuffled(r, events) {
 		n, err := r.decode(ev)
 		again = append(again, grant.Decoded{Event: ev, News: n, Err: err})
 	}
@@ -381,7 +391,7 @@ func (r *run) repeat() {
 // dump is everything the ledger holds of this sequence.
 func (r *run) dump() (dump []string) {
 	for _, from := range []string{
-		`grants WHERE id IN`, `fulfilments WHERE grant_id IN`, `cycles WHERE grant_id IN`, `license_keys WHERE substr(fulfilment_id, 1, 36) IN`,
+		`grants WHERE id IN`, `fulfilments WHERE wanted <> 'unmanaged' AND grant_id IN`, `cycles WHERE grant_id IN`, `license_keys WHERE substr(fulfilment_id, 1, 36) IN`,
 		`attempts WHERE substr(fulfilment_id, 1, 36) IN`, `customers WHERE id IN`, `members WHERE id IN`, `benefits WHERE id IN`, `seats WHERE id IN`,
 		`subscriptions WHERE id IN`, `orders WHERE id IN`, `products WHERE id IN`, `product_benefits WHERE product_id IN`,
 	} {
@@ -464,6 +474,7 @@ func (m mortal) Apply(ctx context.Context, events []grant.Decoded) ([]grant.Due,
 type hand struct {
 	*ledger.Ledger
 	run             *run
+	id              string
 	pauseAt, dieAt  string
 	refused         bool // the store refuses, once
 	dead, overtaken bool
@@ -488,10 +499,8 @@ func (h *hand) at(place string) error {
 	}
 	if place == h.pauseAt {
 		before := h.run.expired
-		for range 1 + h.run.below(3) {
-			h.run.step(1)
-		}
-		h.overtaken = h.overtaken || h.run.expired > before
+		h.meanwhile()
+		h.overtaken = h.run.expired > before
 	}
 	if place == h.dieAt && !h.overtaken {
 		h.dead = true
@@ -499,6 +508,22 @@ func (h *hand) at(place string) error {
 		return errDied
 	}
 	return nil
+}
+
+// meanwhile others go on: there is news, and often another gets the lease.
+func (h *hand) meanwhile() {
+	r := h.run
+	if pick(r, "news", true, false) {
+		r.arrive(1 + r.below(4))
+		r.drain()
+	}
+	for range r.below(3) {
+		r.step(1)
+	}
+	if pick(r, "overtaken", true, false) {
+		r.endLeases()
+		r.work(h.id, 1)
+	}
 }
 
 // act is what a fulfiller does to the world.
@@ -596,6 +621,18 @@ func (r *run) below(n int) int { return rapid.IntRange(0, n-1).Draw(r.T, "below"
 
 func pick[T any](r *run, what string, of ...T) T { return rapid.SampledFrom(of).Draw(r.T, what) }
 
+func shuffled[T any](r *run, all []T) []T {
+	order := make([]int, len(all))
+	for i := range order {
+		order[i] = i
+	}
+	out := make([]T, 0, len(all))
+	for _, i := range rapid.Permutation(order).Draw(r.T, "order") {
+		out = append(out, all[i])
+	}
+	return out
+}
+
 func newIDs(n int) (all []string) {
 	for range n {
 		all = append(all, uuid.NewString())
@@ -631,7 +668,7 @@ func (r *run) invent() {
 		}
 	}
 	for range 1 + r.below(3) {
-		g := grant.Grant{ID: uuid.NewString(), BenefitID: pick(r, "benefit", r.benefits...), Source: grant.Platform, CreatedAt: r.at(0)}
+		g := grant.Grant{ID: uuid.NewString(), BenefitID: r.benefits[r.below(2)], Source: grant.Platform, CreatedAt: r.at(0)}
 		customer := r.below(2)
 		g.CustomerID = r.customers[customer]
 		g.MemberID = pick(r, "member", "", r.members[2*customer], r.members[2*customer+1])
@@ -674,8 +711,8 @@ func (r *run) speak() {
 			said = append(said, r.word(g))
 		}
 	}
-	for _, all := range r.published {
-		for _, b := range all {
+	for _, id := range r.benefits {
+		for _, b := range r.published[id] {
 			said = append(said, grant.News{Benefits: []grant.Benefit{b}})
 		}
 	}
@@ -688,7 +725,7 @@ func (r *run) speak() {
 	if r.below(5) == 0 {
 		r.arriving = append(r.arriving, r.event("unreadable"))
 	}
-	r.arriving = rapid.Permutation(r.arriving).Draw(r.T, "arriving")
+	r.arriving = shuffled(r, r.arriving)
 }
 
 // post sends news once, or twice: by the same id or, as from two endpoints, by another.
@@ -727,7 +764,7 @@ func (r *run) word(g grant.Grant) grant.News {
 		g.MemberID, g.SubscriptionID, g.OrderID = "", "", ""
 	}
 	news := grant.News{Grants: []grant.Grant{g}}
-	if b := pick(r, "embedded", r.published[g.BenefitID]...); b.DeletedAt.IsZero() && r.below(2) == 0 {
+	if b := r.published[g.BenefitID][r.below(len(r.published[g.BenefitID]))]; b.DeletedAt.IsZero() && r.below(2) == 0 {
 		news.Benefits = []grant.Benefit{b}
 	}
 	if r.below(2) == 0 {
@@ -739,7 +776,7 @@ func (r *run) word(g grant.Grant) grant.News {
 // fact is anything else that the shop says.
 func (r *run) fact(nth int) grant.News {
 	v := r.version(nth)
-	g := pick(r, "about", r.grants...)
+	g := r.grants[r.below(len(r.grants))]
 	switch pick(r, "fact", "subscription", "subscription", "subscription", "order", "product", "seat", "seat", "seat", "member", "member deleted", "customer deleted") {
 	case "subscription":
 		return grant.News{Subscriptions: []grant.Subscription{r.subscription(v)}}
@@ -775,7 +812,8 @@ func (r *run) subscription(v grant.Version) grant.Subscription {
 	s := grant.Subscription{ID: r.bought(false), ProductID: r.products[0], Version: v,
 		Status: pick(r, "status", "active", "active", "past_due", "past_due", "past_due", "unpaid", "canceled", "paused")}
 	if s.Status == "past_due" || s.Status == "unpaid" {
-		s.PastDueAt = pick(r, "past due", r.start.Add(-tick), r.start.Add(-2*grace), r.start.Add(soon-grace)).UTC().Truncate(time.Microsecond)
+		s.PastDueAt = r.start.UTC().Truncate(time.Microsecond).Add(pick(r, "past due", -tick, -2*grace, soon-grace))
+		r.hasty = r.hasty || s.PastDueAt.After(r.start.Add(-grace)) && s.PastDueAt.Before(r.start.Add(-tick))
 	}
 	if s.Status == "canceled" || r.below(8) == 0 {
 		s.CanceledAt = v.At

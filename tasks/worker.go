@@ -162,7 +162,7 @@ func (w *Worker) report(f grant.Held, o grant.Outcome, lost bool, cause error) {
 	effect := w.metrics.attempt(f, o, lost)
 	level, attrs := slog.LevelInfo, []slog.Attr{
 		slog.String("grant", f.Grant.ID), slog.String("kind", f.Kind), slog.String("action", string(o.Action)),
-		slog.Int("attempt", o.Attempts), slog.String("class", o.Class), slog.String("state", string(o.State)), slog.Duration("took", o.Took),
+		slog.Int("attempt", o.Attempts), slog.String("class", class(o)), slog.String("state", string(o.State)), slog.Duration("took", o.Took),
 	}
 	if effect > 0 {
 		attrs = append(attrs, slog.Duration("since_event", effect))

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fulfilld/config"
+)
+
+// operatorCommands are the verbs that speak to a running daemon's admin API.
+func operatorCommands(o *options) []*cobra.Command {
+	return []*cobra.Command{grantsCommand(o.connect), eventsCommand(o.connect), customersCommand(o.connect), alarmsCommand(o.connect)}
+}
+
+// adminURL is the variable that stands in for --admin-url. It is no field of
+// the config: it is about another daemon than this config's, or none.
+const adminURL = "FULFILLD_ADMIN_URL"
+
+// connect finds the daemon that a command is to ask, and its token.
+func (o *options) connect(cmd *cobra.Command) (*adminClient, error) {
+	var named string
+	environ := slices.Clone(o.environ)
+	environ = slices.DeleteFunc(environ, func(pair string) bool {
+		value, ours := strings.CutPrefix(pair, adminURL+"=")
+		if ours {
+			named = value
+		}
+		return ours
+	})
+	cfg, _, err := (&options{environ: environ, configFile: o.configFile}).load(config.Other, kinds(nil))
+	if err != nil {
+		return nil, err
+	}
+	flag, _ := cmd.Flags().GetString("admin-url")
+	token, err := daemonsToken(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return newAdminClient(cmp.Or(flag, named, "http://"+reachable(cfg.Admin.Listen)), token)
+}
+
+// daemonsToken is the configured token, or the one the daemon made for itself.
+func daemonsToken(cfg *config.Config) (string, error) {
+	if t := cfg.Admin.Token.Reveal(); t != "" {
+		return t, nil
+	}
+	text, err := os.ReadFile(tokenFile(cfg))
+	if err != nil {
+		return "", &exitError{exitUnreachable, fmt.Errorf("admin.token is not set, and the daemon's own is not to be had: %w; start the daemon here first, or run as its user", err)}
+	}
+	return strings.TrimSpace(string(text)), nil
+}

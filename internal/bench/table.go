@@ -1,0 +1,198 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"text/tabwriter"
+)
+
+// line is a figure of two columns, and what is asked of the right one.
+type line struct {
+	part, what string
+	goal       goal
+}
+
+// goal is met or missed.
+type goal struct {
+	text string
+	met  func(left, right float64) bool
+}
+
+func times(x float64) goal {
+	return goal{fmt.Sprintf("≥ %.1f × left", x), func(left, right float64) bool { return right >= x*left }}
+}
+
+func atMost(x float64) goal {
+	return goal{fmt.Sprintf("≤ %v", x), func(_, right float64) bool { return right <= x }}
+}
+
+// columns are the two things a part compares.
+var columns = map[string][2]string{
+	"burst":      {"floor", "fulfilld"},
+	"burst-info": {"log at warn", "log at info"},
+	"pickup":     {"floor", "fulfilld"},
+	"idle":       {"floor", "fulfilld"},
+	"start":      {"fresh ledger", "used ledger"},
+	"full":       {"empty ledger", "full ledger"},
+	"postgres":   {"SQLite", "Postgres"},
+}
+
+const (
+	ack       = "acknowledged, events/s"
+	ackP50    = "acknowledgement p50, ms"
+	ackP99    = "acknowledgement p99, ms"
+	jobs      = "done, jobs/s"
+	drain     = "last job after last acknowledgement, s"
+	lost      = "acknowledged, not done"
+	cpuProg   = "CPU of the program per event, µs"
+	cpuRedis  = "CPU of Redis per event, µs"
+	cpuLoad   = "CPU of the load per event, µs"
+	pickP50   = "sent -> done p50, ms"
+	pickP99   = "sent -> done p99, ms"
+	idleCPU   = "CPU, % of a core"
+	idleRSS   = "memory at rest (VmRSS), MB"
+	afterRSS  = "memory after the burst (VmRSS), MB"
+	highRSS   = "memory at its highest (VmHWM), MB"
+	firstAck  = "start -> first 202, ms"
+	fileSize  = "ledger file at the start, MB"
+	fillTime  = "filling it took, s"
+	highFull  = "memory at its highest (VmHWM), MB"
+	startFull = "start -> listening, ms"
+)
+
+var lines = []line{
+	{"burst", ack, times(.8)},
+	{"burst", ackP50, goal{}},
+	{"burst", ackP99, atMost(20)},
+	{"burst", jobs, times(.6)},
+	{"burst", drain, goal{}},
+	{"burst", lost, atMost(0)},
+	{"burst", cpuProg, goal{}},
+	{"burst", cpuRedis, goal{}},
+	{"burst", cpuLoad, goal{}},
+	{"burst-info", ack, goal{}},
+	{"burst-info", ackP99, goal{}},
+	{"burst-info", jobs, goal{}},
+	{"pickup", pickP50, goal{}},
+	{"pickup", pickP99, atMost(30)},
+	{"pickup", ackP99, goal{}},
+	{"pickup", lost, atMost(0)},
+	{"idle", idleCPU, atMost(3)},
+	{"idle", idleRSS, atMost(80)},
+	{"idle", afterRSS, goal{}},
+	{"idle", highRSS, goal{}},
+	{"start", firstAck, goal{"≤ 150, both", func(left, right float64) bool { return max(left, right) <= 150 }}},
+	{"full", ack, times(.9)},
+	{"full", ackP50, goal{}},
+	{"full", ackP99, atMost(20)},
+	{"full", jobs, times(.9)},
+	{"full", lost, atMost(0)},
+	{"full", pickP50, goal{}},
+	{"full", pickP99, atMost(30)},
+	{"full", cpuProg, goal{}},
+	{"full", startFull, goal{}},
+	{"full", highFull, goal{}},
+	{"full", fileSize, goal{}},
+	{"full", fillTime, goal{}},
+	{"postgres", ack, goal{}},
+	{"postgres", ackP50, goal{}},
+	{"postgres", ackP99, goal{}},
+	{"postgres", jobs, goal{}},
+	{"postgres", lost, atMost(0)},
+	{"postgres", cpuProg, goal{}},
+	{"postgres", pickP50, goal{}},
+	{"postgres", pickP99, goal{}},
+}
+
+// cell is where a figure stands: a part, a column and a line.
+type cell struct {
+	part   string
+	column int
+	what   string
+}
+
+// table is every figure of every round.
+type table map[cell][]float64
+
+func (t table) add(part string, column int, what string, v float64) {
+	c := cell{part, column, what}
+	t[c] = append(t[c], v)
+}
+
+// share has a column show what another has measured.
+func (t table) share(to string, column int, from string, fromColumn int) {
+	for c, v := range t {
+		if c.part == from && c.column == fromColumn {
+			t[cell{to, column, c.what}] = v
+		}
+	}
+}
+
+func (t table) print(w io.Writer) error {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	part := ""
+	for _, l := range lines {
+		left, right := t[cell{l.part, 0, l.what}], t[cell{l.part, 1, l.what}]
+		if len(right) == 0 {
+			continue
+		}
+		if l.part != part {
+			part = l.part
+			c := columns[part]
+			fmt.Fprintf(out, "%s\t%s\t%s\tgoal\t\n", part, c[0], c[1])
+		}
+		fmt.Fprintf(out, "  %s\t%s\t%s\t%s\t%s\n", l.what, show(left), show(right), l.goal.text, l.goal.verdict(left, right))
+	}
+	return out.Flush()
+}
+
+func (g goal) verdict(left, right []float64) string {
+	switch {
+	case g.met == nil:
+		return ""
+	case g.met(median(left), median(right)):
+		return "met"
+	}
+	return "MISSED"
+}
+
+// show is the median, and the range of several.
+func show(v []float64) string {
+	switch len(v) {
+	case 0:
+		return "–"
+	case 1:
+		return number(v[0])
+	}
+	return fmt.Sprintf("%s (%s–%s)", number(median(v)), number(slices.Min(v)), number(slices.Max(v)))
+}
+
+func number(v float64) string {
+	switch {
+	case v == 0:
+		return "0"
+	case v >= 100:
+		return thousands(int64(v + .5))
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+func thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for at := len(s) - 3; at > 0; at -= 3 {
+		s = s[:at] + "," + s[at:]
+	}
+	return s
+}
+
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	v = slices.Sorted(slices.Values(v))
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}

@@ -1,0 +1,94 @@
+package polar
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"fulfilld/grant"
+)
+
+type wireState struct {
+	Subscriptions []json.RawMessage `json:"active_subscriptions"`
+	Grants        []json.RawMessage `json:"granted_benefits"`
+}
+
+type wireStateGrant struct {
+	common
+	GrantedAt  stamp           `json:"granted_at"`
+	BenefitID  key             `json:"benefit_id"`
+	Type       string          `json:"benefit_type"`
+	Metadata   map[string]any  `json:"benefit_metadata"`
+	Properties json.RawMessage `json:"properties"`
+}
+
+// stateNews reads customer.state_changed: what the customer has right now. A
+// grant that it lists is granted; one that it does not list is not thereby
+// revoked.
+func stateNews(text json.RawMessage, sent time.Time) (news grant.News, err error) {
+	var w wireState
+	if err := fill(text, "data", &w); err != nil {
+		return news, err
+	}
+	c, err := customerOf(text, "data", sent)
+	if err != nil {
+		return news, err
+	}
+	c.Body = without(c.Body, "active_subscriptions", "granted_benefits", "active_meters")
+	news.Customers = []grant.Customer{c}
+	for i, text := range w.Subscriptions {
+		s, err := subscriptionOf(text, fmt.Sprintf("data.active_subscriptions[%d]", i), sent)
+		if err != nil {
+			return news, err
+		}
+		s.CustomerID = c.ID
+		news.Subscriptions = append(news.Subscriptions, s)
+	}
+	for i, text := range w.Grants {
+		if err := stateGrant(&news, c, text, fmt.Sprintf("data.granted_benefits[%d]", i), sent); err != nil {
+			return news, err
+		}
+	}
+	return news, nil
+}
+
+// stateGrant adds a grant, whose scope and member are not told, and the little
+// that is told of its benefit: that has no time of its own, so that it never
+// replaces what the benefit's own events say.
+func stateGrant(news *grant.News, c grant.Customer, text json.RawMessage, path string, sent time.Time) error {
+	var w wireStateGrant
+	if err := fill(text, path, &w); err != nil {
+		return err
+	}
+	if err := need(path, id{"id", w.ID}, id{"benefit_id", w.BenefitID}); err != nil {
+		return err
+	}
+	news.Grants = append(news.Grants, grant.Grant{
+		ID: string(w.ID), BenefitID: string(w.BenefitID), CustomerID: c.ID, Source: grant.Platform,
+		CreatedAt: w.CreatedAt.Time, ModifiedAt: w.ModifiedAt.Time, GrantedAt: w.GrantedAt.Time, Properties: kept(w.Properties),
+		Word: grant.SaysGranted, Version: w.version(sent, w.GrantedAt.Time),
+	})
+	if w.Type != "" {
+		news.Benefits = append(news.Benefits, grant.Benefit{
+			ID: string(w.BenefitID), OrganizationID: c.OrganizationID, Type: plain(w.Type), Metadata: w.Metadata,
+			Version: grant.Version{Sent: sent},
+		})
+	}
+	return nil
+}
+
+// without drops keys of an object.
+func without(text json.RawMessage, keys ...string) json.RawMessage {
+	var m map[string]json.RawMessage
+	if json.Unmarshal(text, &m) != nil {
+		return nil
+	}
+	for _, k := range keys {
+		delete(m, k)
+	}
+	out, err := json.Marshal(m)
+	if err != nil {
+		return nil
+	}
+	return out
+}
