@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"fulfilld/grant"
@@ -41,72 +43,88 @@ func scanView(r rowScanner) (v grant.View, err error) {
 // Grants lists grants with what has come of them, and counts them. They can be
 // sorted by created_at (the default, newest first), granted_at and revoked_at.
 func (l *Ledger) Grants(ctx context.Context, f grant.GrantFilter, p grant.Page) ([]grant.View, int64, error) {
-	s := selection{from: viewTables}
+	s := selection{from: "grants g"}
 	in(&s, "g.benefit_id", f.BenefitIDs)
 	in(&s, "g.customer_id", f.CustomerIDs)
 	in(&s, "g.member_id", f.MemberIDs)
 	if len(f.ExternalCustomerIDs) > 0 {
 		s.and(`g.customer_id IN (SELECT x.id FROM customers x WHERE x.external_id <> '' AND x.external_id IN (` + places(&s, f.ExternalCustomerIDs) + `))`)
 	}
-	in(&s, "coalesce(c.organization_id, b.organization_id)", f.OrganizationIDs)
+	if len(f.OrganizationIDs) > 0 {
+		s.and(`g.benefit_id IN (SELECT x.id FROM benefits x WHERE x.organization_id IN (` + places(&s, f.OrganizationIDs) + `))`)
+	}
 	inState(&s, f.States)
 	if f.Granted != nil {
 		s.and(map[bool]string{true: "g.word = 'granted'", false: "g.word <> 'granted'"}[*f.Granted])
 	}
 	order := orderBy(map[string]string{"created_at": "g.created_at", "granted_at": "g.granted_at", "revoked_at": "g.revoked_at"},
 		f.Sort, "g.created_at DESC", "g.id DESC")
-	views, total, err := list(ctx, l, s, viewColumns, order, p, scanView)
+	ids, total, err := list(ctx, l, s, "g.id", order, p, func(r rowScanner) (id string, err error) { return id, r.Scan(&id) })
 	if err != nil {
 		return nil, 0, err
 	}
-	return views, total, l.addFulfilments(ctx, views)
+	views, err := l.views(ctx, ids)
+	return views, total, err
 }
 
 // Grant returns a grant with what has come of it and the journal.
 func (l *Ledger) Grant(ctx context.Context, id string) (grant.View, error) {
-	s := selection{from: viewTables}
-	in(&s, "g.id", []string{id})
-	v, err := one(ctx, l, s, viewColumns, "", scanView)
+	views, err := l.views(ctx, []string{id})
 	if err != nil {
-		return v, err
+		return grant.View{}, err
 	}
-	views := []grant.View{v}
-	if err := l.addFulfilments(ctx, views); err != nil {
-		return v, err
+	if len(views) == 0 {
+		return grant.View{}, ErrNotFound
 	}
 	return views[0], l.addJournal(ctx, views[0].Fulfilments)
+}
+
+// views reads grants in the order of their ids. The bodies are not read before
+// it is known whose: sorting them would be most of the work.
+func (l *Ledger) views(ctx context.Context, ids []string) ([]grant.View, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	s := selection{from: viewTables}
+	in(&s, "g.id", ids)
+	rows, err := l.read.QueryContext(ctx, "SELECT "+viewColumns+s.text(), s.args...)
+	if err != nil {
+		return nil, err
+	}
+	views, err := collect(rows, scanView)
+	if err != nil {
+		return nil, err
+	}
+	at := map[string]int{}
+	for i, id := range ids {
+		at[id] = i
+	}
+	slices.SortFunc(views, func(a, b grant.View) int { return at[a.ID] - at[b.ID] })
+	return views, l.addFulfilments(ctx, views)
 }
 
 // ofGrant joins a grant g's fulfilments f: a range of the index on their ids.
 const ofGrant = `f.id > (g.id || '.') {{bytewise}} AND f.id < (g.id || '/') {{bytewise}}`
 
-// inState keeps grants that show one of the states: some fulfilment is in it,
-// and none in a worse one.
+// inState keeps grants that show one of the states: the worst of any of their
+// fulfilments'. A grant without fulfilments shows unmanaged.
 func inState(s *selection, states []grant.State) {
-	var any []string
+	var ranks []string
+	rank := "CASE f.state"
 	for i, state := range grant.States {
-		if !slices.Contains(states, state) {
-			continue
+		rank += fmt.Sprintf(" WHEN '%s' THEN %d", state, i)
+		if slices.Contains(states, state) {
+			ranks = append(ranks, strconv.Itoa(i))
 		}
-		has := `g.id IN (SELECT f.grant_id FROM fulfilments f WHERE f.state = '` + string(state) + `')`
-		if state == grant.Unmanaged { // also of a grant that nothing is to be done for
-			has = `1 = 1`
-		}
-		if i > 0 {
-			has += ` AND NOT EXISTS (SELECT 1 FROM fulfilments f WHERE ` + ofGrant + ` AND f.state IN ('` + join(grant.States[:i]) + `'))`
-		}
-		any = append(any, "("+has+")")
 	}
-	if len(any) > 0 {
-		s.and("(" + strings.Join(any, " OR ") + ")")
+	condition := `g.id IN (SELECT f.grant_id FROM fulfilments f GROUP BY f.grant_id HAVING min(` + rank + ` END) IN (` + strings.Join(ranks, ", ") + `))`
+	switch {
+	case len(ranks) == 0:
+		return
+	case len(states) == 1 && states[0] == grant.States[0]: // nothing is worse, and an index knows them
+		condition = `g.id IN (SELECT f.grant_id FROM fulfilments f WHERE f.state = '` + string(grant.States[0]) + `')`
+	case slices.Contains(states, grant.Unmanaged):
+		condition = `(` + condition + ` OR NOT EXISTS (SELECT 1 FROM fulfilments f WHERE ` + ofGrant + `))`
 	}
-}
-
-// join writes states, which are constants, as the inside of a list of strings.
-func join(states []grant.State) string {
-	words := make([]string, len(states))
-	for i, s := range states {
-		words[i] = string(s)
-	}
-	return strings.Join(words, "', '")
+	s.and(condition)
 }

@@ -19,13 +19,14 @@ func Template(eventType, benefitType string) ([]byte, error) {
 		return nil, err
 	}
 	var first string
-	for _, f := range files { // sorted
+	typed := strings.Contains(eventType, ".") // a family alone is no type
+	for _, f := range files {                 // sorted
 		name := strings.TrimSuffix(strings.TrimPrefix(f, "examples/"), ".json")
 		if name == eventType || name == eventType+"."+benefitType {
 			return examples.ReadFile(f)
 		}
 		// An example of a deletion is not what to send by default.
-		if strings.HasPrefix(name, eventType+".") && (first == "" || strings.HasSuffix(first, ".deleted.json")) {
+		if typed && strings.HasPrefix(name, eventType+".") && (first == "" || strings.HasSuffix(first, ".deleted.json")) {
 			first = f
 		}
 	}

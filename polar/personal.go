@@ -36,6 +36,9 @@ func Personalise(body []byte, p Personal) ([]byte, error) {
 	if !ok || err != nil {
 		return nil, errors.New("the body has no data or no timestamp")
 	}
+	if p.At.IsZero() {
+		p.At = sent
+	}
 	shift(e, p.At.Sub(sent))
 	e["timestamp"] = wireTime(p.At)
 	if p.Type != "" {

@@ -17,8 +17,6 @@ type wireStateGrant struct {
 	common
 	GrantedAt  stamp           `json:"granted_at"`
 	BenefitID  key             `json:"benefit_id"`
-	Type       string          `json:"benefit_type"`
-	Metadata   map[string]any  `json:"benefit_metadata"`
 	Properties json.RawMessage `json:"properties"`
 }
 
@@ -52,9 +50,9 @@ func stateNews(text json.RawMessage, sent time.Time) (news grant.News, err error
 	return news, nil
 }
 
-// stateGrant adds a grant, whose scope and member are not told, and the little
-// that is told of its benefit: that has no time of its own, so that it never
-// replaces what the benefit's own events say.
+// stateGrant adds a grant, whose scope and member are not told. The little that
+// is told of its benefit is left out: fulfilled by it, a grant would miss the
+// benefit's terms. It waits for the benefit's own event.
 func stateGrant(news *grant.News, c grant.Customer, text json.RawMessage, path string, sent time.Time) error {
 	var w wireStateGrant
 	if err := fill(text, path, &w); err != nil {
@@ -68,12 +66,6 @@ func stateGrant(news *grant.News, c grant.Customer, text json.RawMessage, path s
 		CreatedAt: w.CreatedAt.Time, ModifiedAt: w.ModifiedAt.Time, GrantedAt: w.GrantedAt.Time, Properties: kept(w.Properties),
 		Word: grant.SaysGranted, Version: w.version(sent, w.GrantedAt.Time),
 	})
-	if w.Type != "" {
-		news.Benefits = append(news.Benefits, grant.Benefit{
-			ID: string(w.BenefitID), OrganizationID: c.OrganizationID, Type: plain(w.Type), Metadata: w.Metadata,
-			Version: grant.Version{Sent: sent},
-		})
-	}
 	return nil
 }
 

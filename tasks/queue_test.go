@@ -117,7 +117,7 @@ func TestFlushWhileWorkIsDue(t *testing.T) {
 func TestBacklogBeyondWhatRedisHolds(t *testing.T) {
 	t.Parallel()
 	onEachRedis(t, func(t *testing.T, url string) {
-		const room, n = 20, 400
+		const room, n = 20, 150
 		s := newStage(t, url)
 		var most int64
 		s.world.set(func(context.Context, string) error {

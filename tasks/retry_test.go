@@ -116,7 +116,7 @@ func TestOutcomeOfASuccess(t *testing.T) {
 		for _, stopping := range []bool{false, true} { // what was done was done
 			f := held(c.state)
 			f.Cycles, f.Verdict.Again = c.cycles, again
-			c.want.Action, c.want.Done, c.want.Class = c.act, true, "ok"
+			c.want.Action, c.want.Done = c.act, true
 			if diff := cmp.Diff(c.want, outcome(f, c.act, nil, stopping, noon)); diff != "" {
 				t.Errorf("%s of %s with %d renewals, stopping %v (-want +got):\n%s", c.act, c.state, len(c.cycles), stopping, diff)
 			}

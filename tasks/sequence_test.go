@@ -660,7 +660,7 @@ func (r *run) invent() {
 	r.terms, r.published = map[string]terms{}, map[string][]grant.Benefit{}
 	purchases := [2]string{uuid.NewString(), uuid.NewString()}
 	for _, b := range r.benefits {
-		r.terms[b] = terms{grace: pick(r, "grace", 0, grace), expiresAfter: pick(r, "expires after", 0, 0, 0, expiry)}
+		r.terms[b] = terms{grace: pick(r, "grace", 0, grace, grace), expiresAfter: pick(r, "expires after", 0, 0, 0, expiry)}
 		lasts := r.terms[b].grace
 		r.router.Entries[b] = fulfillers.Entry{Grace: &lasts, ExpiresAfter: r.terms[b].expiresAfter}
 		for i := range 1 + r.below(3) {
@@ -760,7 +760,7 @@ func (r *run) word(g grant.Grant) grant.News {
 	default:
 		g.Error = []byte(`{"message":"connect an account"}`)
 	}
-	if r.below(6) == 0 {
+	if pick(r, "names its purchase", true, true, true, false) == false {
 		g.MemberID, g.SubscriptionID, g.OrderID = "", "", ""
 	}
 	news := grant.News{Grants: []grant.Grant{g}}
@@ -777,7 +777,7 @@ func (r *run) word(g grant.Grant) grant.News {
 func (r *run) fact(nth int) grant.News {
 	v := r.version(nth)
 	g := r.grants[r.below(len(r.grants))]
-	switch pick(r, "fact", "subscription", "subscription", "subscription", "order", "product", "seat", "seat", "seat", "member", "member deleted", "customer deleted") {
+	switch pick(r, "fact", "subscription", "subscription", "subscription", "order", "product", "product", "seat", "seat", "member", "member deleted", "customer deleted") {
 	case "subscription":
 		return grant.News{Subscriptions: []grant.Subscription{r.subscription(v)}}
 	case "order":
@@ -810,9 +810,9 @@ func (r *run) bought(order bool) string {
 
 func (r *run) subscription(v grant.Version) grant.Subscription {
 	s := grant.Subscription{ID: r.bought(false), ProductID: r.products[0], Version: v,
-		Status: pick(r, "status", "active", "active", "past_due", "past_due", "past_due", "unpaid", "canceled", "paused")}
+		Status: pick(r, "status", "active", "active", "past_due", "past_due", "past_due", "past_due", "unpaid", "canceled", "paused")}
 	if s.Status == "past_due" || s.Status == "unpaid" {
-		s.PastDueAt = r.start.UTC().Truncate(time.Microsecond).Add(pick(r, "past due", -tick, -2*grace, soon-grace))
+		s.PastDueAt = r.start.UTC().Truncate(time.Microsecond).Add(pick(r, "past due", -tick, -tick, -2*grace, soon-grace))
 		r.hasty = r.hasty || s.PastDueAt.After(r.start.Add(-grace)) && s.PastDueAt.Before(r.start.Add(-tick))
 	}
 	if s.Status == "canceled" || r.below(8) == 0 {

@@ -23,7 +23,7 @@ import (
 	"fulfilld/ledger"
 )
 
-const patience = 30 * time.Second // a machine busy with everybody's tests needs it
+const patience = 60 * time.Second // a machine busy with everybody's tests needs it
 
 // onEachRedis runs a test on the in-process Redis and on a real one.
 func onEachRedis(t *testing.T, test func(t *testing.T, url string)) {

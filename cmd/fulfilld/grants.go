@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,7 +46,7 @@ func (t *trouble) String() string {
 	if t == nil {
 		return ""
 	}
-	return t.Class + " " + t.Code + ": " + t.Text
+	return strings.TrimSpace(t.Class+" "+t.Code) + ": " + cmp.Or(t.Text, "no more is known")
 }
 
 // shop is the shop's word.

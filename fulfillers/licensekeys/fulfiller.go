@@ -20,7 +20,7 @@ import (
 
 // Store keeps issued keys. Both calls may be repeated.
 type Store interface {
-	// IssueLicenseKey stores want and returns the stored row. If the
+	// IssueLicenseKey stores want under an id of its own and returns the stored row. If the
 	// fulfilment has a key already, that key keeps its id, text, usage,
 	// activations and what the merchant set; it takes want's limits and
 	// expiry and becomes active.

@@ -27,6 +27,7 @@ func (m *memory) IssueLicenseKey(ctx context.Context, want grant.LicenseKey) (gr
 	k, ok := m.rows[want.FulfilmentID]
 	if !ok {
 		k = want
+		k.ID = "key-of-" + want.FulfilmentID
 	}
 	k.Active, k.ExpiresAt = true, want.ExpiresAt
 	k.LimitActivations, k.LimitUsage = want.LimitActivations, want.LimitUsage

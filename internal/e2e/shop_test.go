@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
-
 )
 
 // shop is a day's traffic: what is sent, and what must come of it.
@@ -122,4 +121,3 @@ func (s *shop) summary() string {
 	}
 	return fmt.Sprintf("%d webhooks, %d events, %d grants ending %v, %d renewals", len(s.webhooks), len(s.ids()), len(s.facts), ends, s.cycles)
 }
-
