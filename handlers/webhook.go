@@ -75,7 +75,7 @@ func (o WebhookOptions) receive(w http.ResponseWriter, r *http.Request) (typ, re
 	defer cancel()
 	got, err := o.Store.Accept(ctx, ev)
 	if err != nil {
-		o.Log.Error("webhook not committed; the sender is asked to come back", "event", ev.ID, "type", ev.Type, "err", err)
+		o.Log.Error("webhook not committed; the sender is asked to come back", slog.String("event", ev.ID), slog.String("type", ev.Type), slog.Any("err", err))
 		return ev.Type, "failed", &Refusal{http.StatusServiceUnavailable, "not committed; send it again"}
 	}
 	switch got {

@@ -22,7 +22,8 @@ const factColumns = `g.source, g.none_at, g.none_sent, g.grant_at, g.grant_sent,
 	(SELECT coalesce(max(x.revoke_benefits), 0) FROM refunds x WHERE x.order_id = g.order_id AND g.order_id <> '' AND x.status = 'succeeded'),
 	CASE WHEN EXISTS (SELECT 1 FROM products x WHERE x.id = coalesce(s.product_id, o.product_id))
 		AND NOT EXISTS (SELECT 1 FROM product_benefits x WHERE x.product_id = coalesce(s.product_id, o.product_id) AND x.benefit_id = g.benefit_id)
-		THEN 1 ELSE 0 END`
+		THEN 1 ELSE 0 END,
+	CASE WHEN g.subscription_id <> '' THEN 1 WHEN g.order_id <> '' THEN 2 ELSE 0 END + CASE WHEN g.member_id <> '' THEN 4 ELSE 0 END`
 
 const factJoins = `
 	LEFT JOIN benefits b ON b.id = g.benefit_id
@@ -40,6 +41,7 @@ type facts struct {
 	pastDue, canceled, ended, paused                       int64
 	order                                                  grant.Order
 	seat, refunded, refundRevokes, dropped                 int64
+	told                                                   int64 // which of purchase and member are known
 }
 
 func (f *facts) into() []any {
@@ -50,6 +52,7 @@ func (f *facts) into() []any {
 		&f.sub.ID, &f.sub.Status, &f.pastDue, &f.canceled, &f.ended, &f.paused,
 		&f.order.ID, &f.order.Status, &f.order.Total,
 		&f.seat, &f.refunded, &f.refundRevokes, &f.dropped,
+		&f.told,
 	}
 }
 

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ func TestBenefitsAreFilteredAndSorted(t *testing.T) {
 		if err != nil || !b.DeletedAt.Equal(at(4)) {
 			t.Errorf("a deleted benefit: %+v, %v", b, err)
 		}
-		if _, err := s.Benefit(t.Context(), "b5"); err != ErrNotFound {
+		if _, err := s.Benefit(t.Context(), "b5"); !errors.Is(err, ErrNotFound) {
 			t.Errorf("a benefit that is not there: %v", err)
 		}
 	})
@@ -155,7 +156,7 @@ func TestEventIsShownWithItsBodyWhileThatIsKept(t *testing.T) {
 		if ev, err = s.Event(t.Context(), "msg_1"); err != nil || ev.Body != nil {
 			t.Errorf("past retention: %+v, %v", ev, err)
 		}
-		if _, err := s.Event(t.Context(), "msg_2"); err != ErrNotFound {
+		if _, err := s.Event(t.Context(), "msg_2"); !errors.Is(err, ErrNotFound) {
 			t.Errorf("an event that is not there: %v", err)
 		}
 	})

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"errors"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -142,7 +144,7 @@ func TestGrantIsShownWithItsJournal(t *testing.T) {
 		if a := lamp.Journal[0]; a.Trouble != want || a.Count != 1 || a.Action != grant.DoGrant || a.Last.IsZero() {
 			t.Errorf("attempt %+v", a)
 		}
-		if _, err := s.Grant(t.Context(), "g"); err != ErrNotFound {
+		if _, err := s.Grant(t.Context(), "g"); !errors.Is(err, ErrNotFound) {
 			t.Errorf("a grant that is not there: %v", err)
 		}
 	})

@@ -7,9 +7,14 @@ import (
 )
 
 func (a *applier) product(p grant.Product) error {
-	newer, _, err := a.newer("products", p.ID, p.Version)
+	newer, known, err := a.newer("products", p.ID, p.Version)
 	if err != nil || !newer {
 		return err
+	}
+	if !known {
+		if err := a.introduce(p.ID); err != nil {
+			return err
+		}
 	}
 	if _, err := a.exec(`INSERT INTO products (id, body, ver_at, ver_sent) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (id) DO UPDATE SET body = excluded.body, ver_at = excluded.ver_at, ver_sent = excluded.ver_sent`,
@@ -21,6 +26,15 @@ func (a *applier) product(p grant.Product) error {
 		return err
 	}
 	return a.carry(p.ID, had, p.Benefits)
+}
+
+// introduce lets the grants of a product's buyers hear that it is known now:
+// until then nobody could tell that it lacks their benefit.
+func (a *applier) introduce(product string) error {
+	_, err := a.exec(`UPDATE benefits SET spread_after = 0 WHERE id IN (
+		SELECT g.benefit_id FROM subscriptions s JOIN grants g ON g.subscription_id || g.order_id = s.id WHERE s.product_id = $1
+		UNION SELECT g.benefit_id FROM orders o JOIN grants g ON g.subscription_id || g.order_id = o.id WHERE o.product_id = $1)`, product)
+	return err
 }
 
 // carry makes the product's list of benefits be want.

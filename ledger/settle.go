@@ -44,7 +44,7 @@ func (a *applier) settle(grantID string) error {
 
 // fingerprint is all that makes a Grant different from the last one.
 func (f *facts) fingerprint(cycles int64) string {
-	return fmt.Sprintf("/%d/%d/%s/%d", f.spec, f.first, account(f.properties), cycles)
+	return fmt.Sprintf("/%d/%d/%s/%d/%d", f.spec, f.first, account(f.properties), cycles, f.told)
 }
 
 // fulfilmentRow is what settle needs of a fulfilment; the zero value is none.

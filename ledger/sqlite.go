@@ -56,7 +56,7 @@ func (l *Ledger) openDB(path string, conns int, extra string) (*sql.DB, error) {
 		sync = "OFF"
 	}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + sync + ")" +
+		"?_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + sync + ")" +
 		"&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(67108864)&" + extra
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {

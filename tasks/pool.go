@@ -28,7 +28,7 @@ func newPool(kind string, concurrency int, redis asynq.RedisConnOpt, shutdown ti
 		ShutdownTimeout:          shutdown,
 		RetryDelayFunc:           retryDelay,
 		IsFailure:                isFailure,
-		Logger:                   &quietLog{log: log.With("queue", kind)},
+		Logger:                   &quietLog{log: log.With(slog.String("queue", kind))},
 		LogLevel:                 asynq.WarnLevel,
 	})
 }
@@ -65,7 +65,7 @@ type quietLog struct {
 func (q *quietLog) say(level slog.Level, args []any) {
 	now, last := time.Now().UnixNano(), q.last.Load()
 	if now-last >= int64(time.Second) && q.last.CompareAndSwap(last, now) {
-		q.log.Log(context.Background(), level, "asynq", "msg", fmt.Sprint(args...))
+		q.log.Log(context.Background(), level, "asynq", slog.String("says", fmt.Sprint(args...)))
 	}
 }
 

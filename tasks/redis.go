@@ -1,8 +1,10 @@
 package tasks
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"net/url"
 	"slices"
@@ -138,6 +140,18 @@ func (c *Connector) Client() redis.UniversalClient {
 		client.AddHook(h)
 	}
 	return client
+}
+
+// LogRedis has go-redis say what it has to say at debug level: with Redis gone
+// it tells of every connection that is refused, and an alarm stands already.
+// It is for the whole process, so call it before anything connects.
+func LogRedis(log *slog.Logger) { redis.SetLogger(redisLog{log}) }
+
+type redisLog struct{ log *slog.Logger }
+
+// Printf implements go-redis's logger.
+func (r redisLog) Printf(ctx context.Context, format string, v ...any) {
+	r.log.DebugContext(ctx, "go-redis", slog.String("says", fmt.Sprintf(format, v...)))
 }
 
 // MakeRedisClient implements asynq.RedisConnOpt.

@@ -62,7 +62,7 @@ func (r *Relay) drain(ctx context.Context, othersAfter time.Duration) {
 	for ctx.Err() == nil {
 		n, err := r.Step(ctx, othersAfter)
 		if err != nil && ctx.Err() == nil {
-			r.log.Error("events not applied; the sweep tries again", "err", err)
+			r.log.Error("events not applied; the sweep tries again", slog.Any("err", err))
 		}
 		if n == 0 || err != nil {
 			return
@@ -99,7 +99,7 @@ func (r *Relay) read(events []grant.Event) []grant.Decoded {
 		out[i].News, out[i].Err = r.decoded(ev)
 		if err := out[i].Err; err != nil {
 			r.log.Error("event cannot be read; it is kept, see `fulfilld events list --state failed`",
-				"event", ev.ID, "type", ev.Type, "err", err)
+				slog.String("event", ev.ID), slog.String("type", ev.Type), slog.Any("err", err))
 		}
 	}
 	return out

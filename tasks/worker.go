@@ -38,7 +38,7 @@ func (w *Worker) Work(ctx context.Context, id string) error {
 		return nil
 	}
 	if err != nil {
-		w.log.Warn("ledger does not tell what is owed; the queue tries again", "fulfilment", id, "err", err)
+		w.log.Warn("ledger does not tell what is owed; the queue tries again", slog.String("fulfilment", id), slog.Any("err", err))
 		return fmt.Errorf("look at %s: %w", id, err)
 	}
 	act := decide(f)
@@ -65,7 +65,7 @@ func (w *Worker) act(ctx context.Context, act grant.Action, f grant.Held) (props
 	defer w.keep(ctx, cancel, f)()
 	defer func() {
 		if r := recover(); r != nil {
-			w.log.Error("panic in a fulfiller", "kind", f.Kind, "action", act, "stack", string(debug.Stack()))
+			w.log.Error("panic in a fulfiller", slog.String("kind", f.Kind), slog.String("action", string(act)), slog.String("stack", string(debug.Stack())))
 			err = fulfillers.Transient("panic", fmt.Errorf("%s: panic in %s: %v", f.Kind, act, r))
 		}
 	}()
@@ -145,7 +145,7 @@ func (w *Worker) record(ctx context.Context, f grant.Held, act grant.Action, pro
 	again, lost, err := w.ledger.Record(ctx, f, o)
 	w.report(f, o, lost, cause)
 	if err != nil {
-		w.log.Error("attempt not recorded; it is made again when its lease is over", "fulfilment", f.ID, "err", err)
+		w.log.Error("attempt not recorded; it is made again when its lease is over", slog.String("fulfilment", f.ID), slog.Any("err", err))
 		return fmt.Errorf("record %s: %w", f.ID, err)
 	}
 	if again != nil {

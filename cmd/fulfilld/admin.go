@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -72,7 +73,7 @@ func (d *daemon) adminHandler() (http.Handler, error) {
 		return nil, err
 	}
 	if made != "" {
-		d.log.Info("admin.token is not set; the one in this file counts", "file", made)
+		d.log.Info("admin.token is not set; the one in this file counts", slog.String("file", made))
 	}
 	d.queues = newDashboard(d.queue.Redis)
 	return handlers.Admin(handlers.AdminOptions{

@@ -52,11 +52,11 @@ type daemon struct {
 // when it returns, webhooks are accepted.
 func startDaemon(ctx context.Context, o *options, log *slog.Logger, single bool) (d *daemon, err error) {
 	d = &daemon{log: log, metrics: prometheus.NewRegistry(), failed: make(chan error, 2)}
-	defer func() {
+	defer func(begun *daemon) { // d is nil by then
 		if err != nil {
-			d.close()
+			begun.close()
 		}
-	}()
+	}(d)
 	var route fulfillers.Router // the ledger routes by kinds, and kinds keep their keys in the ledger
 	d.cfg, _, err = o.load(config.Serve, kinds(nil))
 	if err != nil {
@@ -81,7 +81,7 @@ func startDaemon(ctx context.Context, o *options, log *slog.Logger, single bool)
 	if n, err := d.ledger.Reroute(ctx); err != nil {
 		return nil, fmt.Errorf("reroute: %w", err)
 	} else if n > 0 {
-		log.Info("benefits are fulfilled differently now", "benefits", n)
+		log.Info("benefits are fulfilled differently now", slog.Int("benefits", n))
 	}
 	if err := d.startQueue(built); err != nil {
 		return nil, err
@@ -215,7 +215,7 @@ func (d *daemon) close() {
 	}
 	if d.ledger != nil {
 		if err := d.ledger.Close(); err != nil {
-			d.log.Error("ledger not closed cleanly", "err", err)
+			d.log.Error("ledger not closed cleanly", slog.Any("err", err))
 		}
 	}
 	if d.alarms != nil {

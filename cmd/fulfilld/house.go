@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -23,9 +24,9 @@ func (d *daemon) keepHouse(ctx context.Context) {
 		if time.Since(retained) > retainEvery {
 			retained = time.Now()
 			if n, err := d.ledger.Retain(ctx, d.cfg.Retention.Bodies, d.cfg.Retention.IDs); err != nil {
-				d.log.Warn("retention did not finish; it goes on later", "err", err)
+				d.log.Warn("retention did not finish; it goes on later", slog.Any("err", err))
 			} else if n > 0 {
-				d.log.Info("forgot what is past retention", "rows", n)
+				d.log.Info("forgot what is past retention", slog.Int64("rows", n))
 			}
 		}
 		select {

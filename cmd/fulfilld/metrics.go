@@ -75,7 +75,7 @@ func (c *ledgerCollector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := c.collect(ctx, ch); err != nil {
-		c.log.Warn("the ledger's metrics are incomplete", "err", err)
+		c.log.Warn("the ledger's metrics are incomplete", slog.Any("err", err))
 	}
 }
 

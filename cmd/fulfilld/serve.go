@@ -1,11 +1,12 @@
 package main
 
 import (
-	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
 	"fulfilld/config"
+	"fulfilld/tasks"
 )
 
 func serveCommand(o *options) *cobra.Command {
@@ -25,15 +26,16 @@ func serveCommand(o *options) *cobra.Command {
 // serve runs until the context ends, then lets what is under way finish.
 func serve(cmd *cobra.Command, o *options, single bool) error {
 	log := logger(config.Load(o.configFile, o.configFile != "", o.environ), cmd.ErrOrStderr())
+	tasks.LogRedis(log)
 	d, err := startDaemon(cmd.Context(), o, log, single)
 	if err != nil {
 		return err
 	}
-	log.Info("ready", "version", version, "webhooks", fmt.Sprintf("http://%s/webhooks/polar", d.publicAddr),
-		"admin", fmt.Sprintf("http://%s", d.adminAddr), "ledger", d.ledger.Engine(), "redis_in_process", d.redis != nil)
+	log.Info("ready", slog.String("version", version), slog.String("webhooks", "http://"+d.publicAddr.String()+"/webhooks/polar"),
+		slog.String("admin", "http://"+d.adminAddr.String()), slog.String("ledger", d.ledger.Engine()), slog.Bool("redis_in_process", d.redis != nil))
 	select {
 	case <-cmd.Context().Done():
-		log.Info("stopping", "within", d.cfg.ShutdownTimeout)
+		log.Info("stopping", slog.Duration("within", d.cfg.ShutdownTimeout))
 		return d.shutdown()
 	case err := <-d.failed:
 		d.close()

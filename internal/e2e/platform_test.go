@@ -106,7 +106,7 @@ func (p *platform) deliverAll(t testing.TB, connections int, webhooks []webhook)
 					return
 				}
 				if err := p.deliver(ctx, i, webhooks[i]); err != nil {
-					t.Error(err)
+					t.Errorf("%v\n%.300s", err, webhooks[i].body)
 					return
 				}
 			}
