@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"os"
 	"regexp"
 	"strings"
@@ -75,7 +76,7 @@ fulfillers.custom.timeut: no such key; did you mean "timeout"? (fulfilld.yaml:4)
 FULFILLD_FULFILLERS_CUSTOM_APP_IDD: no field has this variable; did you mean "FULFILLD_FULFILLERS_CUSTOM_APP_ID"?
 `
 	same(t, problems(c, config.Other), want)
-	if found, ok := err.(config.Problems); !ok || len(found) != 2 {
+	if found := (config.Problems)(nil); !errors.As(err, &found) || len(found) != 2 {
 		t.Errorf("Decode returned %v", err)
 	}
 }

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"errors"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"

@@ -672,7 +672,7 @@ func (r *run) invent() {
 		customer := r.below(2)
 		g.CustomerID = r.customers[customer]
 		g.MemberID = pick(r, "member", "", r.members[2*customer], r.members[2*customer+1])
-		if pick(r, "bought by", "subscription", "subscription", "order") == "order" {
+		if pick(r, "bought by", "subscription", "order") == "order" {
 			g.OrderID = purchases[1]
 		} else {
 			g.SubscriptionID = purchases[0]
@@ -760,7 +760,7 @@ func (r *run) word(g grant.Grant) grant.News {
 	default:
 		g.Error = []byte(`{"message":"connect an account"}`)
 	}
-	if pick(r, "names its purchase", true, true, true, false) == false {
+	if !pick(r, "names its purchase", true, true, true, false) {
 		g.MemberID, g.SubscriptionID, g.OrderID = "", "", ""
 	}
 	news := grant.News{Grants: []grant.Grant{g}}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -150,7 +151,7 @@ func (m *model) read(ctx context.Context, conn *sql.Conn) error {
 	for i := range into {
 		into[i] = &m.values[i]
 	}
-	return rows.Scan(into...)
+	return errors.Join(rows.Scan(into...), rows.Err())
 }
 
 // insert adds the row of the n-th of so many events.

@@ -91,8 +91,8 @@ func (l load) steady(rate int, d time.Duration) (sent, error) {
 	go func() {
 		defer close(due)
 		gap := time.Second / time.Duration(rate)
-		for began, n := time.Now(), time.Duration(0); n*gap < d && l.ctx.Err() == nil; n++ {
-			time.Sleep(time.Until(began.Add(n * gap)))
+		for began, n := time.Now(), 0; time.Duration(n)*gap < d && l.ctx.Err() == nil; n++ {
+			time.Sleep(time.Until(began.Add(time.Duration(n) * gap)))
 			due <- time.Now()
 		}
 	}()
