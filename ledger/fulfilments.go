@@ -291,3 +291,15 @@ func (l *Ledger) Troubles(ctx context.Context) (failed, stuck int64, err error) 
 		(SELECT count(*) FROM fulfilments WHERE due_at > 0 AND state = 'revoking' AND error_class IN ('permanent', 'action_required'))`).Scan(&failed, &stuck)
 	return failed, stuck, err
 }
+
+// RefusedBenefits are the ids of benefits whose parameters a kind refuses.
+func (l *Ledger) RefusedBenefits(ctx context.Context) ([]string, error) {
+	rows, err := l.read.rows(ctx, `SELECT id FROM benefits WHERE deleted_at = 0 AND route LIKE '%"problem":%' ORDER BY id`)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(r rowScanner) (id string, err error) {
+		err = r.Scan(&id)
+		return id, err
+	})
+}

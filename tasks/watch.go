@@ -71,6 +71,10 @@ func (w *watch) probe(ctx context.Context) {
 	w.alarms.Resolve("redis_down")
 	back, emptied := w.down.Swap(false), w.epoch != "" && w.epoch != epoch
 	w.epoch = epoch
+	if emptied {
+		w.alarms.Raise("redis_emptied", "Redis has lost what it held, tasks included",
+			"Nothing to do: all that is due is being queued again. Keep Redis's data (appendonly yes) to spare the delay.")
+	}
 	if back || emptied {
 		w.reset()
 	}

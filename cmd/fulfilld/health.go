@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"fulfilld/config"
 )
 
 // healthCommand is for containers, which have no other program to ask with.
@@ -21,7 +19,7 @@ func healthCommand(o *options) *cobra.Command {
 		Short: "Ask the running daemon whether it is ready; exit 0 if so",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg := config.Load(o.configFile, o.configFile != "", o.environ)
+			cfg := o.config()
 			client := &http.Client{Timeout: 4 * time.Second}
 			resp, err := client.Get("http://" + reachable(cfg.Listen) + "/readyz")
 			if err != nil {

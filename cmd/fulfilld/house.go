@@ -56,6 +56,10 @@ func (d *daemon) look(ctx context.Context) {
 		d.alarm("events_failed", n > 0, fmt.Sprintf("%d events could not be applied", n),
 			"See `fulfilld events list --state failed`; after an upgrade or a mend, `fulfilld events replay --failed`.")
 	}
+	if refused, err := d.ledger.RefusedBenefits(ctx); err == nil {
+		d.alarm("bad_spec", len(refused) > 0, fmt.Sprintf("the parameters of %d benefits are refused, among them %s", len(refused), first(refused)),
+			"See `fulfilld grants list --state failed` for the reason; correct the benefit, or its entry in the config.")
+	}
 	if failed, stuck, err := d.ledger.Troubles(ctx); err == nil {
 		d.alarm("fulfilments_failed", failed > 0, fmt.Sprintf("%d grants could not be fulfilled", failed),
 			"See `fulfilld grants list --state failed`, mend what it says, then `fulfilld grants retry ID`.")
@@ -70,4 +74,11 @@ func (d *daemon) alarm(code string, on bool, text, next string) {
 	} else {
 		d.alarms.Resolve(code)
 	}
+}
+
+func first(ids []string) string {
+	if len(ids) == 0 {
+		return "none"
+	}
+	return ids[0]
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,18 +22,15 @@ const adminURL = "FULFILLD_ADMIN_URL"
 
 // connect finds the daemon that a command is to ask, and its token.
 func (o *options) connect(cmd *cobra.Command) (*adminClient, error) {
-	var named string
-	environ := slices.Clone(o.environ)
-	environ = slices.DeleteFunc(environ, func(pair string) bool {
-		value, ours := strings.CutPrefix(pair, adminURL+"=")
-		if ours {
-			named = value
-		}
-		return ours
-	})
-	cfg, _, err := (&options{environ: environ, configFile: o.configFile}).load(config.Other, kinds(nil))
+	cfg, _, err := o.load(config.Other, kinds(nil))
 	if err != nil {
 		return nil, err
+	}
+	var named string
+	for _, pair := range o.environ {
+		if v, ok := strings.CutPrefix(pair, adminURL+"="); ok {
+			named = v
+		}
 	}
 	flag, _ := cmd.Flags().GetString("admin-url")
 	token, err := daemonsToken(cfg)

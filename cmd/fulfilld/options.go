@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -20,10 +21,16 @@ type options struct {
 	configFile string
 }
 
+// config reads the config; what is wrong with it, Validate tells.
+func (o *options) config() *config.Config {
+	environ := slices.DeleteFunc(slices.Clone(o.environ), func(pair string) bool { return strings.HasPrefix(pair, adminURL+"=") })
+	return config.Load(o.configFile, o.configFile != "", environ)
+}
+
 // load reads the config and builds the kinds that are switched on. Every
 // problem is reported at once.
 func (o *options) load(purpose config.Purpose, kinds []fulfillers.Kind) (*config.Config, map[string]fulfillers.Built, error) {
-	cfg := config.Load(o.configFile, o.configFile != "", o.environ)
+	cfg := o.config()
 	built := buildKinds(cfg, kinds)
 	checkEntries(cfg, built)
 	if err := cfg.Validate(purpose); err != nil {

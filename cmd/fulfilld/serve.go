@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fulfilld/config"
 	"fulfilld/tasks"
 )
 
@@ -25,7 +24,7 @@ func serveCommand(o *options) *cobra.Command {
 
 // serve runs until the context ends, then lets what is under way finish.
 func serve(cmd *cobra.Command, o *options, single bool) error {
-	log := logger(config.Load(o.configFile, o.configFile != "", o.environ), cmd.ErrOrStderr())
+	log := logger(o.config(), cmd.ErrOrStderr())
 	tasks.LogRedis(log)
 	d, err := startDaemon(cmd.Context(), o, log, single)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -69,8 +70,12 @@ func (t *trigger) run(cmd *cobra.Command, o *options, eventType string) error {
 	}
 	id := uuid.NewString()
 	status, answer, err := send(cmd.Context(), t.url, cfg.Webhooks.Polar.Secrets[0].Reveal(), t.scheme, id, body)
+	var unanswered *url.Error
+	if errors.As(err, &unanswered) {
+		return &exitError{exitUnreachable, fmt.Errorf("no answer from the daemon; is `fulfilld serve` running? %w", err)}
+	}
 	if err != nil {
-		return &exitError{Code: 4, Err: fmt.Errorf("no answer from the daemon; is `fulfilld serve` running? %w", err)}
+		return err
 	}
 	fmt.Fprintf(out, "webhook-id %s: %d %s\n", id, status, strings.TrimSpace(answer))
 	if status != http.StatusAccepted {

@@ -147,7 +147,6 @@ var wrong = map[string]string{
 	"digits": strings.Repeat("9", 400), "empty": `""`, "text": `"text"`, "sql": `"'; DROP TABLE grants; --"`,
 	"path": `"../../../etc/passwd"`, "nul": `"a\u0000b"`, "surrogate": `"\ud800"`,
 	"UUID": `"2017D130-6FBE-4BC3-8B4E-54D58BE046B0"`, "uuid": `"2017d130-6fbe-4bc3-8b4e-54d58be046b0"`,
-	"year": `"9999999-01-01T00:00:00Z"`, "date": `"0000-00-00T00:00:00Z"`, "old": `"0001-01-01T00:00:00Z"`, "far": `"9999-12-31T23:59:59.999999Z"`,
 	"array": `[]`, "list": `[1,"a",null]`, "object": `{}`, "nested": `{"id":{"id":[]}}`,
 	"deep": strings.Repeat(`[`, 5000) + strings.Repeat(`]`, 5000),
 	"long": `"` + strings.Repeat("x", 20_000) + `"`,
@@ -175,18 +174,14 @@ func TestWrongTypesInEveryField(t *testing.T) {
 		webhook{uuid.NewString(), []byte(`{"type":"benefit_grant.created"}`)},
 		webhook{uuid.NewString(), []byte(`{"type":"benefit_grant.created","data":{}}`)},
 		webhook{uuid.NewString(), []byte(`{"type":"nobody.knows","data":{"id":"'; DROP TABLE grants; --"}}`)})
-	T0 := time.Now()
 	<-p.deliverAll(t, 16, bad)
-	t.Log("sent", time.Since(T0))
 	good := buys(1) // behind them; by now its own benefit may have been "deleted"
 	good.body = bytes.ReplaceAll(good.body, []byte(number("benefit", 1)), []byte(number("benefit", 99)))
 	p.send(t, good)
 	d.issued(1, patience)
 
 	db := openLedger(t, "sqlite://"+filepath.Join(d.dir, "fulfilld.db"))
-	t.Log("issued", time.Since(T0))
 	looked(t, db)
-	t.Log("looked", time.Since(T0))
 	states := map[string]int{}
 	events, err := pairs(db, `SELECT webhook_id, state FROM events`)
 	if err != nil {

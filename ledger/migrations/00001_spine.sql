@@ -14,7 +14,7 @@ CREATE TABLE events (
     daemon      TEXT   NOT NULL,            -- who accepted it, and applies it first
     error       TEXT   NOT NULL DEFAULT '',
     sha256      {{blob}} NOT NULL,
-    UNIQUE (source, webhook_id)
+    UNIQUE (webhook_id, source)             -- in this order: people ask by the id alone
 );
 CREATE INDEX events_unapplied ON events (seq) WHERE state = 'accepted';
 CREATE INDEX events_failed ON events (seq) WHERE state = 'failed';
