@@ -189,9 +189,7 @@ func (r *run) step(depth int) {
 	case "time passes":
 		r.exec(`UPDATE fulfilments SET due_at = 1 WHERE due_at > 0 AND grant_id IN (SELECT value FROM json_each($1))`, r.ids())
 	case "grace ends":
-		if depth == 0 && r.below(4) == 0 {
-			r.waitOut()
-		}
+		r.waitOut()
 	}
 }
 
@@ -777,7 +775,7 @@ func (r *run) word(g grant.Grant) grant.News {
 func (r *run) fact(nth int) grant.News {
 	v := r.version(nth)
 	g := r.grants[r.below(len(r.grants))]
-	switch pick(r, "fact", "subscription", "subscription", "subscription", "order", "product", "product", "seat", "seat", "member", "member deleted", "customer deleted") {
+	switch pick(r, "fact", "subscription", "subscription", "subscription", "subscription", "subscription", "order", "product", "product", "seat", "seat", "member", "member deleted", "customer deleted") {
 	case "subscription":
 		return grant.News{Subscriptions: []grant.Subscription{r.subscription(v)}}
 	case "order":
@@ -812,7 +810,7 @@ func (r *run) subscription(v grant.Version) grant.Subscription {
 	s := grant.Subscription{ID: r.bought(false), ProductID: r.products[0], Version: v,
 		Status: pick(r, "status", "active", "active", "past_due", "past_due", "past_due", "past_due", "unpaid", "canceled", "paused")}
 	if s.Status == "past_due" || s.Status == "unpaid" {
-		s.PastDueAt = r.start.UTC().Truncate(time.Microsecond).Add(pick(r, "past due", -tick, -tick, -2*grace, soon-grace))
+		s.PastDueAt = r.start.UTC().Truncate(time.Microsecond).Add(pick(r, "past due", -tick, -2*grace, soon-grace, soon-grace))
 		r.hasty = r.hasty || s.PastDueAt.After(r.start.Add(-grace)) && s.PastDueAt.Before(r.start.Add(-tick))
 	}
 	if s.Status == "canceled" || r.below(8) == 0 {

@@ -81,7 +81,7 @@ var lines = []line{
 	{"pickup", lost, atMost(0)},
 	{"idle", idleCPU, atMost(3)},
 	{"idle", idleRSS, atMost(80)},
-	{"idle", afterRSS, goal{}},
+	{"idle", afterRSS, atMost(80)},
 	{"idle", highRSS, goal{}},
 	{"start", firstAck, goal{"≤ 150, both", func(left, right float64) bool { return max(left, right) <= 150 }}},
 	{"full", ack, times(.9)},

@@ -15,8 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
+	"unsafe"
 
 	"fulfilld/internal/testserver"
 )
@@ -98,19 +97,8 @@ func disk(t *testing.T, d *daemon, dir string) (fill, empty func()) {
 	t.Helper()
 	if err := syscall.Mount("fulfilld-e2e", dir, "tmpfs", 0, "size=12m"); err != nil {
 		t.Logf("no disk of its own (%v); limiting the size of files instead", err)
-		limit := func(n uint64) func() {
-			return func() {
-				cmd, _ := d.process()
-				var had unix.Rlimit
-				if err := unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_FSIZE, nil, &had); err != nil {
-					t.Fatal(err)
-				}
-				if err := unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: min(n, had.Max), Max: had.Max}, nil); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		return limit(1 << 10), limit(unix.RLIM_INFINITY)
+		limit := func(n uint64) func() { return func() { d.limitFiles(n) } }
+		return limit(1 << 10), limit(unlimited)
 	}
 	t.Cleanup(func() {
 		d.kill()
@@ -140,6 +128,24 @@ func disk(t *testing.T, d *daemon, dir string) (fill, empty func()) {
 		}
 }
 
+const unlimited = ^uint64(0)
+
+// limitFiles sets how large a file of the running daemon may become.
+func (d *daemon) limitFiles(bytes uint64) {
+	d.t.Helper()
+	cmd, _ := d.process()
+	var l syscall.Rlimit
+	prlimit := func(set, had *syscall.Rlimit) {
+		if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, uintptr(cmd.Process.Pid), syscall.RLIMIT_FSIZE,
+			uintptr(unsafe.Pointer(set)), uintptr(unsafe.Pointer(had)), 0, 0); errno != 0 {
+			d.t.Fatal("prlimit: ", errno)
+		}
+	}
+	prlimit(nil, &l)
+	l.Cur = min(bytes, l.Max)
+	prlimit(&l, nil)
+}
+
 // The same by a limit on the size of files, which is another error to SQLite.
 func TestFileSizeLimit(t *testing.T) {
 	t.Parallel()
@@ -149,10 +155,7 @@ func TestFileSizeLimit(t *testing.T) {
 	p := newPlatform(d)
 	n := 0
 	p.refuses(t, d, func() webhook { n++; return buys(n) })
-	cmd, _ := d.process()
-	if err := unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}, nil); err != nil {
-		t.Fatal(err)
-	}
+	d.limitFiles(unlimited)
 	p.recovers(t, d, n+1)
 	for i := 1; i < n; i++ {
 		d.issued(i, patience)

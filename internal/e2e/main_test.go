@@ -9,6 +9,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -21,6 +22,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // the small tests mostly wait
+		panic(err)
+	}
 	code := m.Run()
 	if dir := built.dir; dir != "" {
 		_ = os.RemoveAll(dir)
@@ -41,6 +46,7 @@ func binary(t testing.TB) string {
 		if built.path = os.Getenv("E2E_BINARY"); built.path != "" {
 			return
 		}
+		//nolint:usetesting // it outlives the test that builds
 		if built.dir, built.err = os.MkdirTemp("", "fulfilld-e2e-"); built.err != nil {
 			return
 		}
