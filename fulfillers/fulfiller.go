@@ -42,3 +42,12 @@ type Cycler interface {
 type Inviter interface {
 	Invites(params json.RawMessage) string
 }
+
+// Local is a Fulfiller that acts on nothing but the ledger, through a store that
+// takes its context. It is called within a transaction that its outcome is
+// recorded in, so it is done and recorded or neither; it must not wait for
+// anything, and may be called again when the transaction fails.
+type Local interface {
+	Fulfiller
+	Local()
+}

@@ -14,6 +14,7 @@ type Kind struct {
 type Built struct {
 	Fulfiller
 	Concurrency int
+	Local       bool // see [Local]
 }
 
 // Define makes a Kind whose section decodes into C, starting from defaults.
@@ -31,6 +32,7 @@ func Define[C any](name string, on bool, defaults C, build func(C) (Fulfiller, i
 		if n < 1 {
 			return Built{}, fmt.Errorf("fulfillers.%s.concurrency: must be at least 1", name)
 		}
-		return Built{f, n}, nil
+		_, local := f.(Local)
+		return Built{f, n, local}, nil
 	}}
 }

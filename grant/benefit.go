@@ -29,6 +29,9 @@ type Target struct {
 	Problem string          `json:"problem,omitempty"` // why the parameters are refused
 }
 
+// Configured reports whether the operator's config named the target.
+func (t Target) Configured() bool { return t.Origin == "config" }
+
 // Route is what is to be done for a benefit, and on which terms.
 type Route struct {
 	Targets      []Target      `json:"targets"`

@@ -4,3 +4,6 @@ import "errors"
 
 // ErrNotFound says that the ledger has no such row, or nothing to do for it.
 var ErrNotFound = errors.New("not found")
+
+// ErrOvertaken says that something newer is owed than what was to be done.
+var ErrOvertaken = errors.New("overtaken: something newer is owed")

@@ -2,6 +2,7 @@ package grant
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -25,6 +26,9 @@ type Fulfilment struct {
 
 // FulfilmentID names the fulfilment of a grant by a kind.
 func FulfilmentID(grantID, kind string) string { return grantID + "." + kind }
+
+// KindOf is the kind in a fulfilment's id.
+func KindOf(id string) string { return id[strings.LastIndexByte(id, '.')+1:] }
 
 // Properties is what a fulfiller wants remembered and shown about a grant:
 // JSON values only, no secret.

@@ -19,6 +19,7 @@ type Facts struct {
 	Said         Said
 	FirstGranted time.Time
 	Subscription *Subscription
+	Recovery     Recovery // of the subscription
 	Order        *Order
 
 	Grace        time.Duration // how long a failed payment is forgiven
@@ -191,7 +192,8 @@ func (f Facts) neverGranted() bool {
 
 // forgiven reports whether the loss is one of payment and still within grace,
 // and until when. A revoke whose reason has not arrived yet gets Settle to wait
-// for it, so that its order of arrival does not matter.
+// for it, and after a recovery the grant that follows gets as long, so that
+// their order of arrival does not matter.
 func (f Facts) forgiven(now time.Time) (until time.Time, why string) {
 	if f.Grace <= 0 || f.DroppedByProduct || f.refundEnds() || f.neverGranted() {
 		return time.Time{}, ""
@@ -201,13 +203,13 @@ func (f Facts) forgiven(now time.Time) (until time.Time, why string) {
 		until, why = f.Said.Revoked.At.Add(f.Settle), "settling"
 	case s == nil:
 	case !s.CanceledAt.IsZero() || !s.EndedAt.IsZero() || s.Status == "paused":
-	case s.Status == "past_due" || s.Status == "unpaid":
+	case inArrears(s.Status):
 		until, why = s.PastDueAt.Add(f.Grace), "grace"
 		if s.PastDueAt.IsZero() {
 			return time.Time{}, ""
 		}
-	case s.Status == "active" || s.Status == "trialing":
-		until, why = f.Said.Revoked.At.Add(f.Settle), "settling"
+	case paidUp(s.Status):
+		until, why = Latest(f.Said.Revoked.At, f.Recovery.within(f.Grace)).Add(f.Settle), "settling"
 	}
 	if !now.Before(until) {
 		return time.Time{}, ""

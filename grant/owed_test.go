@@ -146,6 +146,35 @@ func TestGraceForgivesAFailedPayment(t *testing.T) {
 	})
 }
 
+// recovered is a payment that was revoked for five hours ago, of which six are
+// forgiven, and that is made good just now.
+func recovered(f *grant.Facts) {
+	f.Grace, f.Settle = 6*time.Hour, 2*time.Hour
+	f.Said.Revoked = version(-5)
+	f.Subscription = &grant.Subscription{Status: "active"}
+	f.Recovery = grant.Recovery{At: noon, PastDueAt: hours(-5)}
+}
+
+func TestRecoveryWaitsForTheGrantThatFollows(t *testing.T) {
+	change := func(change func(f *grant.Facts)) func(*grant.Facts) {
+		return func(f *grant.Facts) { recovered(f); change(f) }
+	}
+	checkOwed(t, []owedCase{
+		{"WithinGrace", recovered, until(owed("settling"), hours(2))},
+		{"IntoATrial", change(func(f *grant.Facts) { f.Subscription.Status = "trialing" }), until(owed("settling"), hours(2))},
+		{"AfterTheEndOfGrace", change(func(f *grant.Facts) { f.Grace = 5 * time.Hour }), gone("revoked")},
+		{"WithoutGrace", change(func(f *grant.Facts) { f.Grace = 0 }), gone("revoked")},
+		{"NoGrantFollowed", change(func(f *grant.Facts) { f.Settle = 0 }), gone("revoked")},
+		{"LongAgo", change(func(f *grant.Facts) { f.Recovery.At = hours(-2) }), gone("revoked")},
+		{"RevokedSince", change(func(f *grant.Facts) { f.Said.Revoked, f.Recovery.At = version(-1), hours(-2) }), until(owed("settling"), hours(1))},
+		{"GrantedAgain", change(func(f *grant.Facts) { f.Said.Granted = version(0) }), owed("granted")},
+		{"FailedAgain", change(func(f *grant.Facts) { f.Subscription.Status, f.Subscription.PastDueAt = "past_due", hours(-1) }), until(owed("grace"), hours(5))},
+		{"CanceledSince", change(func(f *grant.Facts) { f.Subscription.CanceledAt = hours(0) }), gone("revoked")},
+		{"NeverFailed", change(func(f *grant.Facts) { f.Recovery = grant.Recovery{} }), gone("revoked")},
+		{"PastDueSinceNobodyKnows", change(func(f *grant.Facts) { f.Recovery.PastDueAt = time.Time{} }), gone("revoked")},
+	})
+}
+
 // catalogue is a grant of the own catalogue.
 func catalogue(change func(f *grant.Facts)) func(*grant.Facts) {
 	return func(f *grant.Facts) {

@@ -20,7 +20,8 @@ type Sorting struct {
 // BenefitFilter chooses benefits; an empty field chooses all.
 type BenefitFilter struct {
 	IDs, ExcludeIDs, Types, OrganizationIDs []string
-	Query                                   string // part of the description, in either case
+	Metadata                                map[string][]string // for each key, the values it may have, as text
+	Query                                   string              // part of the description, in either case
 	Sort                                    []Sorting
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,30 +12,62 @@ import (
 )
 
 // Apply merges events into what is known and returns the fulfilments that
-// became due, all in one transaction. When that fails the events are applied
-// one by one, and one that cannot be applied is marked failed.
-func (l *Ledger) Apply(ctx context.Context, events []grant.Decoded) ([]grant.Due, error) {
-	due, err := l.apply(ctx, events)
-	if err == nil || ctx.Err() != nil || errors.Is(err, errBegin) {
-		return due, err
+// became due. Each event is applied as a whole or not at all; one that cannot be
+// is marked failed.
+func (l *Ledger) Apply(ctx context.Context, events []grant.Decoded) (due []grant.Due, err error) {
+	type part struct {
+		events []grant.Decoded
+		due    []grant.Due
+		job    *job
 	}
-	var errs []error
-	for _, ev := range events {
-		some, err := l.apply(ctx, []grant.Decoded{ev})
-		due = append(due, some...)
-		if err != nil {
-			errs = append(errs, l.fail(ctx, ev, err))
+	var parts []*part
+	for some := range slices.Chunk(events, l.engine.applyBatch) {
+		p := &part{events: some}
+		if p.job, err = l.writers.hand(ctx, work, l.applying(some, &p.due)); err != nil {
+			break
 		}
+		parts = append(parts, p)
+	}
+	errs := []error{err}
+	for _, p := range parts {
+		err := l.writers.wait(ctx, p.job)
+		if err == nil {
+			due = append(due, p.due...)
+			continue
+		}
+		some, err := l.oneByOne(ctx, p.events, err)
+		due = append(due, some...)
+		errs = append(errs, err)
 	}
 	return due, errors.Join(errs...)
 }
 
-func (l *Ledger) apply(ctx context.Context, batch []grant.Decoded) ([]grant.Due, error) {
-	return ask(ctx, l.writers, work, func(t *tx) ([]grant.Due, error) {
+// applying is the write that applies events.
+func (l *Ledger) applying(events []grant.Decoded, due *[]grant.Due) func(*tx) error {
+	return func(t *tx) error {
 		a := applier{tx: t, l: l}
-		err := a.events(batch)
-		return a.due, err
-	})
+		err := a.events(events)
+		*due = a.due
+		return err
+	}
+}
+
+// oneByOne applies events that could not be applied together.
+func (l *Ledger) oneByOne(ctx context.Context, events []grant.Decoded, cause error) (due []grant.Due, err error) {
+	if ctx.Err() != nil || errors.Is(cause, errBegin) {
+		return nil, cause
+	}
+	var errs []error
+	for _, ev := range events {
+		var some []grant.Due
+		err := l.writers.do(ctx, work, l.applying([]grant.Decoded{ev}, &some))
+		if err != nil {
+			errs = append(errs, l.fail(ctx, ev, err))
+			continue
+		}
+		due = append(due, some...)
+	}
+	return due, errors.Join(errs...)
 }
 
 // fail marks an event failed when the ledger itself works: an event is not to
@@ -177,19 +210,25 @@ func ifNewer(table string) string {
 // newer reports whether version v of a row beats what is stored; known tells
 // whether the row exists.
 func (a *applier) newer(table, id string, v grant.Version) (newer, known bool, err error) {
+	if had, ok := a.seen[id]; ok && table == "benefits" && v.Compare(had) <= 0 {
+		return false, true, nil
+	}
 	var at, sent int64
 	err = a.row(`SELECT ver_at, ver_sent FROM `+table+` WHERE id = $1`, []any{id}, &at, &sent)
 	if errors.Is(err, ErrNotFound) {
 		return true, false, nil
 	}
 	had := grant.Version{At: timeOf(at), Sent: timeOf(sent)}
+	if err == nil && table == "benefits" { // every grant's event brings its own along, mostly the same
+		a.seen[id] = had
+	}
 	return v.Compare(had) > 0, true, err
 }
 
 // isConstraint tells an event's own fault from the ledger's.
 func isConstraint(err error) bool {
 	s := err.Error()
-	for _, mark := range []string{"constraint", "SQLSTATE 22", "SQLSTATE 23", "datatype mismatch", "panic in a write"} {
+	for _, mark := range []string{"constraint", "SQLSTATE 22", "SQLSTATE 23", "SQLSTATE 54", "datatype mismatch", "panic in a write"} {
 		if strings.Contains(s, mark) {
 			return true
 		}

@@ -131,13 +131,23 @@ func (l *Ledger) Reroute(ctx context.Context) (changed int, err error) {
 			continue
 		}
 		changed++
-		if err := l.writers.do(ctx, work, func(t *tx) error {
-			_, err := t.exec(`UPDATE benefits SET route = $2, spec_version = spec_version + 1, spread_after = 0 WHERE id = $1 AND route = $3`,
-				o.ID, string(route), o.route)
-			return err
-		}); err != nil {
+		if err := l.changeRoute(ctx, o.ID, o.route, string(route)); err != nil {
 			return changed, err
 		}
 	}
 	return changed, nil
+}
+
+// changeRoute takes its turn with the appliers: Spread writes how far it has come,
+// and would never come to the grants before that.
+func (l *Ledger) changeRoute(ctx context.Context, benefit, from, to string) error {
+	return l.writers.do(ctx, work, func(t *tx) error {
+		a := applier{tx: t, l: l}
+		if err := a.begin(); err != nil {
+			return err
+		}
+		_, err := a.exec(`UPDATE benefits SET route = $2, spec_version = spec_version + 1, spread_after = 0 WHERE id = $1 AND route = $3`,
+			benefit, to, from)
+		return err
+	})
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"time"
 
 	"fulfilld/grant"
@@ -15,18 +14,16 @@ import (
 func (l *Ledger) Accept(ctx context.Context, ev grant.Event) (grant.Acceptance, error) {
 	sum := sha256.Sum256(ev.Body)
 	return ask(ctx, l.writers, intake, func(t *tx) (grant.Acceptance, error) {
-		var seq int64
-		err := t.row(`INSERT INTO events (source, webhook_id, type, occurred_at, received_at, state, daemon, sha256)
-			VALUES ($1, $2, $3, $4, $5, 'accepted', $6, $7)
-			ON CONFLICT (source, webhook_id) DO NOTHING RETURNING seq`,
-			[]any{ev.Source, ev.ID, ev.Type, micros(ev.OccurredAt), micros(ev.ReceivedAt), l.daemon, sum[:]}, &seq)
-		if errors.Is(err, ErrNotFound) {
-			return t.known(ev, sum[:])
-		}
+		n, err := t.exec(`INSERT INTO events (source, webhook_id, type, occurred_at, received_at, state, daemon, sha256)
+			VALUES ($1, $2, $3, $4, $5, 'accepted', $6, $7) ON CONFLICT (source, webhook_id) DO NOTHING`,
+			ev.Source, ev.ID, ev.Type, micros(ev.OccurredAt), micros(ev.ReceivedAt), l.daemon, sum[:])
 		if err != nil {
 			return "", err
 		}
-		_, err = t.exec(`INSERT INTO bodies (seq, body) VALUES ($1, $2)`, seq, ev.Body)
+		if n == 0 {
+			return t.known(ev, sum[:])
+		}
+		_, err = t.exec(`INSERT INTO bodies (seq, body) VALUES ({{serialed}}, $1)`, ev.Body)
 		return grant.Accepted, err
 	})
 }
@@ -54,7 +51,7 @@ func scanEvent(rows rowScanner) (ev grant.Event, err error) {
 func (l *Ledger) Unapplied(ctx context.Context, othersAfter time.Duration, limit int) ([]grant.Event, error) {
 	rows, err := l.read.rows(ctx, `SELECT `+eventColumns+`
 		FROM events e JOIN bodies b ON b.seq = e.seq
-		WHERE e.state = 'accepted' AND (e.daemon = $1 OR e.received_at <= {{now}} - $2)
+		WHERE e.state = 'accepted' AND (e.daemon = $1 OR e.received_at <= {{now}} - $2 OR $2 = 0)
 		ORDER BY e.seq LIMIT $3`, l.daemon, othersAfter.Microseconds(), limit)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,10 @@ package ledger
 
 import (
 	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"fulfilld/grant"
@@ -9,12 +13,13 @@ import (
 
 // factColumns are what [grant.Owed] needs of a grant; factJoins is where they
 // stand, beside the grant g. Both the applier and the worker judge by them.
-const factColumns = `g.source, g.none_at, g.none_sent, g.grant_at, g.grant_sent, g.revoke_at, g.revoke_sent,
-	g.first_granted_at, g.override, g.override_until, g.properties,
-	coalesce(b.route, ''), coalesce(b.deleted_at, 0), coalesce(b.spec_version, 0),
-	coalesce(c.deleted_at, 0), coalesce(m.deleted_at, 0),
-	coalesce(s.id, ''), coalesce(s.status, ''), coalesce(s.past_due_at, 0), coalesce(s.canceled_at, 0), coalesce(s.ended_at, 0), coalesce(s.paused_at, 0),
-	coalesce(o.id, ''), coalesce(o.status, ''), coalesce(o.total, 0),
+const factColumns = `g.source, g.override, g.properties, coalesce(b.route, ''),
+	coalesce(s.id, ''), coalesce(s.status, ''), coalesce(o.id, ''), coalesce(o.status, ''),
+	concat_ws(' ', g.none_at, g.none_sent, g.grant_at, g.grant_sent, g.revoke_at, g.revoke_sent,
+	g.first_granted_at, g.override_until,
+	coalesce(b.deleted_at, 0), coalesce(b.spec_version, 0), coalesce(c.deleted_at, 0), coalesce(m.deleted_at, 0),
+	coalesce(s.past_due_at, 0), coalesce(s.canceled_at, 0), coalesce(s.ended_at, 0), coalesce(s.paused_at, 0),
+	coalesce(s.recovered_at, 0), coalesce(s.recovered_from, 0), coalesce(o.total, 0),
 	(SELECT coalesce(max(CASE WHEN x.status = 'revoked' OR EXISTS (SELECT 1 FROM seats y WHERE y.id = x.id AND y.member_id <> x.member_id
 			AND (y.ver_at > x.ver_at OR (y.ver_at = x.ver_at AND y.ver_sent > x.ver_sent))) THEN 1 ELSE 2 END), 0) FROM seats x
 		WHERE g.member_id <> '' AND x.member_id = g.member_id AND x.subscription_id = g.subscription_id AND x.order_id = g.order_id),
@@ -23,7 +28,25 @@ const factColumns = `g.source, g.none_at, g.none_sent, g.grant_at, g.grant_sent,
 	CASE WHEN EXISTS (SELECT 1 FROM products x WHERE x.id = coalesce(s.product_id, o.product_id))
 		AND NOT EXISTS (SELECT 1 FROM product_benefits x WHERE x.product_id = coalesce(s.product_id, o.product_id) AND x.benefit_id = g.benefit_id)
 		THEN 1 ELSE 0 END,
-	CASE WHEN g.subscription_id <> '' THEN 1 WHEN g.order_id <> '' THEN 2 ELSE 0 END + CASE WHEN g.member_id <> '' THEN 4 ELSE 0 END`
+	CASE WHEN g.subscription_id <> '' THEN 1 WHEN g.order_id <> '' THEN 2 ELSE 0 END + CASE WHEN g.member_id <> '' THEN 4 ELSE 0 END)`
+
+// numbers are whole numbers that a query has joined by spaces. A column costs
+// the driver more than a number does the database.
+type numbers []*int64
+
+// Scan implements sql.Scanner.
+func (n numbers) Scan(v any) error {
+	text, _ := v.(string)
+	for i, into := range n {
+		one, rest, _ := strings.Cut(text, " ")
+		got, err := strconv.ParseInt(one, 10, 64)
+		if err != nil {
+			return fmt.Errorf("number %d of %d: %w", i+1, len(n), err)
+		}
+		*into, text = got, rest
+	}
+	return nil
+}
 
 const factJoins = `
 	LEFT JOIN benefits b ON b.id = g.benefit_id
@@ -39,6 +62,7 @@ type facts struct {
 	first, until, benefitGone, spec, customerGone, memGone int64
 	sub                                                    grant.Subscription
 	pastDue, canceled, ended, paused                       int64
+	recovered, recoveredFrom                               int64
 	order                                                  grant.Order
 	seat, refunded, refundRevokes, dropped                 int64
 	told                                                   int64 // which of purchase and member are known
@@ -46,23 +70,21 @@ type facts struct {
 
 func (f *facts) into() []any {
 	return []any{
-		&f.source, &f.said[0], &f.said[1], &f.said[2], &f.said[3], &f.said[4], &f.said[5],
-		&f.first, &f.override, &f.until, &f.properties,
-		&f.route, &f.benefitGone, &f.spec, &f.customerGone, &f.memGone,
-		&f.sub.ID, &f.sub.Status, &f.pastDue, &f.canceled, &f.ended, &f.paused,
-		&f.order.ID, &f.order.Status, &f.order.Total,
-		&f.seat, &f.refunded, &f.refundRevokes, &f.dropped,
-		&f.told,
+		&f.source, &f.override, &f.properties, &f.route, &f.sub.ID, &f.sub.Status, &f.order.ID, &f.order.Status,
+		numbers{
+			&f.said[0], &f.said[1], &f.said[2], &f.said[3], &f.said[4], &f.said[5],
+			&f.first, &f.until, &f.benefitGone, &f.spec, &f.customerGone, &f.memGone,
+			&f.pastDue, &f.canceled, &f.ended, &f.paused, &f.recovered, &f.recoveredFrom, &f.order.Total,
+			&f.seat, &f.refunded, &f.refundRevokes, &f.dropped, &f.told,
+		},
 	}
 }
 
 // judge returns the facts in the words of the rule, and the benefit's route.
 func (f *facts) judge(settle time.Duration) (grant.Facts, grant.Route, error) {
-	var route grant.Route
-	if f.route != "" {
-		if err := json.Unmarshal([]byte(f.route), &route); err != nil {
-			return grant.Facts{}, route, err
-		}
+	route, err := routeOf(f.route)
+	if err != nil {
+		return grant.Facts{}, route, err
 	}
 	out := grant.Facts{
 		Source: grant.Source(f.source), Said: saidOf(f.said), FirstGranted: timeOf(f.first),
@@ -74,11 +96,34 @@ func (f *facts) judge(settle time.Duration) (grant.Facts, grant.Route, error) {
 	if f.sub.ID != "" {
 		f.sub.PastDueAt, f.sub.CanceledAt, f.sub.EndedAt, f.sub.PausedAt = timeOf(f.pastDue), timeOf(f.canceled), timeOf(f.ended), timeOf(f.paused)
 		out.Subscription = &f.sub
+		out.Recovery = grant.Recovery{At: timeOf(f.recovered), PastDueAt: timeOf(f.recoveredFrom)}
 	}
 	if f.order.ID != "" {
 		out.Order = &f.order
 	}
 	return out, route, nil
+}
+
+// routes keeps the route last read: in a row of grants it is mostly the same.
+var routes atomic.Pointer[knownRoute]
+
+type knownRoute struct {
+	text  string
+	route grant.Route
+}
+
+func routeOf(text string) (r grant.Route, err error) {
+	if text == "" {
+		return r, nil
+	}
+	if known := routes.Load(); known != nil && known.text == text {
+		return known.route, nil
+	}
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		return r, err
+	}
+	routes.Store(&knownRoute{text, r})
+	return r, nil
 }
 
 // target finds a kind's part in a route.

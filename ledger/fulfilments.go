@@ -52,7 +52,7 @@ func (l *Ledger) Look(ctx context.Context, id string, lease time.Duration) (gran
 		if err != nil || n == 0 { // nothing to do is no error: it would undo the neighbours' commit
 			return grant.Held{}, err
 		}
-		return l.held(t, id, token)
+		return l.held(t, id, "")
 	})
 	if err == nil && h.Token == "" {
 		err = ErrNotFound
@@ -73,13 +73,13 @@ func (l *Ledger) Renew(ctx context.Context, h grant.Held, lease time.Duration) e
 
 // held reads everything about a fulfilment in one statement, so that the
 // generation belongs to the facts it is judged by.
-func (l *Ledger) held(t *tx, id, token string) (grant.Held, error) {
-	h := grant.Held{Token: token}
+func (l *Ledger) held(t *tx, id, where string) (grant.Held, error) {
+	var h grant.Held
 	h.ID = id
 	var f facts
 	var r heldRow
 	err := t.row(`SELECT `+heldColumns+`, `+factColumns+` FROM fulfilments f JOIN grants g ON g.id = f.grant_id `+factJoins+
-		` WHERE f.id = $1`, []any{id}, append(r.into(&h), f.into()...)...)
+		` WHERE f.id = $1`+where, []any{id}, append(r.into(&h), f.into()...)...)
 	if err != nil {
 		return h, err
 	}
@@ -108,37 +108,38 @@ func (l *Ledger) turn(t *tx, h *grant.Held, r *heldRow) error {
 		return nil
 	}
 	g := aimOf(h.Verdict, true, h.State, "")
-	h.Generation, h.State, h.Attempts = h.Generation+1, g.state, 0
-	r.since, r.eventAt = 0, 0
+	h.Generation, h.State = h.Generation+1, g.state
+	r.attempts, r.since, r.eventAt = 0, 0, 0
 	a := applier{tx: t, l: l}
 	return a.bump(fulfilmentRow{id: h.ID}, h.Kind, g)
 }
 
-const heldColumns = `f.kind, f.generation, f.starts, f.observed_generation, f.state, f.wanted, f.applied, f.attempts, f.since, f.event_at,
-	f.properties, g.id, g.benefit_id, g.customer_id, g.member_id, g.subscription_id, g.order_id,
-	g.created_at, g.modified_at, g.granted_at, g.revoked_at, g.previous,
+const heldColumns = `f.kind, f.state, f.wanted, f.applied, f.properties, f.lease_token,
+	g.id, g.benefit_id, g.customer_id, g.member_id, g.subscription_id, g.order_id, g.previous,
 	coalesce(b.organization_id, ''), coalesce(b.type, ''), coalesce(b.description, ''), coalesce(b.properties, ''), coalesce(b.metadata, ''),
-	coalesce(c.organization_id, ''), coalesce(c.external_id, ''), coalesce(c.email, ''), coalesce(c.name, ''), coalesce(c.body, ''), coalesce(m.body, '')`
+	coalesce(c.organization_id, ''), coalesce(c.external_id, ''), coalesce(c.email, ''), coalesce(c.name, ''), coalesce(c.body, ''), coalesce(m.body, ''),
+	concat_ws(' ', f.generation, f.starts, f.observed_generation, f.attempts, f.since, f.event_at,
+		g.created_at, g.modified_at, g.granted_at, g.revoked_at)`
 
 // heldRow takes what needs turning into the nouns' types.
 type heldRow struct {
-	observed, since, eventAt, created, modified, granted, revoked int64
-	wanted, applied, properties, previous, benefitProps, metadata string
-	customerBody, memberBody                                      string
+	observed, attempts, since, eventAt, created, modified, granted, revoked int64
+	wanted, applied, properties, previous, benefitProps, metadata           string
+	customerBody, memberBody                                                string
 }
 
 func (r *heldRow) into(h *grant.Held) []any {
 	return []any{
-		&h.Kind, &h.Generation, &h.Starts, &r.observed, &h.State, &r.wanted, &r.applied, &h.Attempts, &r.since, &r.eventAt,
-		&r.properties, &h.Grant.ID, &h.Grant.BenefitID, &h.Grant.CustomerID, &h.Grant.MemberID, &h.Grant.SubscriptionID, &h.Grant.OrderID,
-		&r.created, &r.modified, &r.granted, &r.revoked, &r.previous,
+		&h.Kind, &h.State, &r.wanted, &r.applied, &r.properties, &h.Token,
+		&h.Grant.ID, &h.Grant.BenefitID, &h.Grant.CustomerID, &h.Grant.MemberID, &h.Grant.SubscriptionID, &h.Grant.OrderID, &r.previous,
 		&h.Benefit.OrganizationID, &h.Benefit.Type, &h.Benefit.Description, &r.benefitProps, &r.metadata,
 		&h.Customer.OrganizationID, &h.Customer.ExternalID, &h.Customer.Email, &h.Customer.Name, &r.customerBody, &r.memberBody,
+		numbers{&h.Generation, &h.Starts, &r.observed, &r.attempts, &r.since, &r.eventAt, &r.created, &r.modified, &r.granted, &r.revoked},
 	}
 }
 
 func (r *heldRow) fill(h *grant.Held, f *facts) {
-	h.Since = timeOf(r.since)
+	h.Attempts, h.Since = int(r.attempts), timeOf(r.since)
 	h.EventAt, h.Seen = timeOf(r.eventAt), r.observed >= h.Generation
 	g := &h.Grant
 	g.Source, g.FirstGrantedAt = grant.Source(f.source), timeOf(f.first)
@@ -165,46 +166,50 @@ func raw(s string) json.RawMessage {
 // fulfilment when that is due again at once. When the lease was lost meanwhile
 // only the journal is written, and lost is true.
 func (l *Ledger) Record(ctx context.Context, h grant.Held, o grant.Outcome) (again *grant.Due, lost bool, err error) {
-	properties, applied := "", string(o.Applied)
+	rec, err := ask(ctx, l.writers, work, func(t *tx) (recorded, error) { return t.record(h, o) })
+	return rec.again, rec.lost, err
+}
+
+// recorded is what came of recording.
+type recorded struct {
+	again *grant.Due
+	lost  bool
+}
+
+func (t *tx) record(h grant.Held, o grant.Outcome) (rec recorded, err error) {
+	properties := ""
 	if o.Properties != nil {
 		text, err := json.Marshal(o.Properties)
 		if err != nil {
-			return nil, false, err
+			return rec, err
 		}
 		properties = string(text)
 	}
-	type recorded struct {
-		again *grant.Due
-		lost  bool
+	if err := t.journal(h, o); err != nil {
+		return rec, err
 	}
-	rec, err := ask(ctx, l.writers, work, func(t *tx) (rec recorded, err error) {
-		if err := t.journal(h, o); err != nil {
+	if o.CycleDone != "" {
+		if _, err := t.exec(`UPDATE cycles SET done_at = {{now}} WHERE grant_id = $1 AND kind = $2 AND cycle_key = $3`,
+			h.Grant.ID, h.Kind, o.CycleDone); err != nil {
 			return rec, err
 		}
-		if o.CycleDone != "" {
-			if _, err := t.exec(`UPDATE cycles SET done_at = {{now}} WHERE grant_id = $1 AND kind = $2 AND cycle_key = $3`,
-				h.Grant.ID, h.Kind, o.CycleDone); err != nil {
-				return rec, err
-			}
-		}
-		seen := []any{h.ID, h.Token, h.Generation, flag(o.Done), properties, applied}
-		atOnce := !o.DueAt.IsZero() && !o.DueAt.After(time.Now()) // by the database's clock, which may lag behind ours
-		n, err := t.exec(recordUnchanged, append(seen, string(o.State), micros(o.DueAt),
-			o.Attempts, micros(o.Since), o.Class, o.Code, o.Text, h.Verdict.Because, flag(atOnce))...)
-		if err != nil || n > 0 {
-			if atOnce {
-				rec.again = &grant.Due{ID: h.ID, Kind: h.Kind, Generation: h.Generation, Starts: h.Starts, Revoke: o.State == grant.Revoking}
-			}
-			return rec, err
-		}
-		rec.again, err = t.recordMoved(h, seen)
-		rec.lost = rec.again == nil
-		if err == nil && rec.lost {
-			err = t.doubt(h.ID)
+	}
+	seen := []any{h.ID, h.Token, h.Generation, flag(o.Done), properties, string(o.Applied)}
+	atOnce := !o.DueAt.IsZero() && !o.DueAt.After(time.Now()) // by the database's clock, which may lag behind ours
+	n, err := t.exec(recordUnchanged, append(seen, string(o.State), micros(o.DueAt),
+		o.Attempts, micros(o.Since), o.Class, o.Code, o.Text, h.Verdict.Because, flag(atOnce), h.Starts)...)
+	if err != nil || n > 0 {
+		if atOnce {
+			rec.again = &grant.Due{ID: h.ID, Kind: h.Kind, Generation: h.Generation, Starts: h.Starts, Revoke: o.State == grant.Revoking}
 		}
 		return rec, err
-	})
-	return rec.again, rec.lost, err
+	}
+	rec.again, err = t.recordMoved(h, seen)
+	rec.lost = rec.again == nil
+	if err == nil && rec.lost {
+		err = t.doubt(h.ID)
+	}
+	return rec, err
 }
 
 const recordSeen = `UPDATE fulfilments SET
@@ -217,7 +222,7 @@ const recordSeen = `UPDATE fulfilments SET
 // recordUnchanged is for the generation that was looked at; recordMoved for
 // when another has come meanwhile: then state and failures are its own, and it is due.
 const recordUnchanged = recordSeen + `state = $7, due_at = CASE WHEN $15 = 1 THEN {{now}} ELSE $8 END,
-	attempts = $9, since = $10, error_class = $11, error_code = $12, error_text = $13, because = $14
+	attempts = $9, since = $10, error_class = $11, error_code = $12, error_text = $13, because = $14, starts = $16
 	WHERE id = $1 AND lease_token = $2 AND generation = $3`
 
 func (t *tx) recordMoved(h grant.Held, seen []any) (*grant.Due, error) {
@@ -264,6 +269,9 @@ func (t *tx) journal(h grant.Held, o grant.Outcome) error {
 func (l *Ledger) Retry(ctx context.Context, grantID string) ([]grant.Due, error) {
 	return ask(ctx, l.writers, work, func(t *tx) ([]grant.Due, error) {
 		a := applier{tx: t, l: l}
+		if err := a.begin(); err != nil {
+			return nil, err
+		}
 		if err := a.settle(grantID); err != nil {
 			return nil, err
 		}

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"encoding/json"
-	"errors"
 
 	"fulfilld/grant"
 )
@@ -10,20 +9,13 @@ import (
 // grant merges what an event says of a grant. Only the newest version's data
 // is kept; each of the shop's words keeps a clock of its own.
 func (a *applier) grant(g grant.Grant) error {
-	had, err := a.grantClocks(g.ID)
-	known := !errors.Is(err, ErrNotFound)
-	if err != nil && known {
+	fresh, err := a.insertGrant(g)
+	if err != nil {
 		return err
 	}
-	said := had.said.Hear(g.Word, g.Version)
-	first := earliest(had.first, micros(g.GrantedAt))
-	if !known {
+	if fresh {
 		a.fresh[g.ID] = struct{}{}
-		err = a.insertGrant(g, said, first)
-	} else if newer := had.beatenBy(g); newer || said != had.said || first != had.first || had.vague {
-		err = a.updateGrant(g, said, first, newer)
-	}
-	if err != nil {
+	} else if err := a.mergeGrant(g); err != nil {
 		return err
 	}
 	a.touch(g.ID)
@@ -33,6 +25,18 @@ func (a *applier) grant(g grant.Grant) error {
 	_, err = a.exec(`INSERT INTO cycles (grant_id, kind, cycle_key, recorded_at, done_at) VALUES ($1, '', $2, {{now}}, 0)
 		ON CONFLICT DO NOTHING`, g.ID, g.Cycle)
 	return err
+}
+
+func (a *applier) mergeGrant(g grant.Grant) error {
+	had, err := a.grantClocks(g.ID)
+	if err != nil {
+		return err
+	}
+	said, first := had.said.Hear(g.Word, g.Version), earliest(had.first, micros(g.GrantedAt))
+	if newer := had.beatenBy(g); newer || said != had.said || first != had.first || had.vague {
+		return a.updateGrant(g, said, first, newer)
+	}
+	return nil
 }
 
 func earliest(a, b int64) int64 {
@@ -86,15 +90,18 @@ func saidArgs(s grant.Said) []any {
 	}
 }
 
-func (a *applier) insertGrant(g grant.Grant, said grant.Said, first int64) error {
-	args := append(saidArgs(said), g.ID, g.BenefitID, g.CustomerID, g.MemberID, g.SubscriptionID, g.OrderID, string(g.Source),
-		micros(g.CreatedAt), micros(g.ModifiedAt), micros(g.GrantedAt), micros(g.RevokedAt), first,
+// insertGrant inserts a grant that is not known; fresh is false when it is.
+func (a *applier) insertGrant(g grant.Grant) (fresh bool, err error) {
+	var said grant.Said
+	args := append(saidArgs(said.Hear(g.Word, g.Version)), g.ID, g.BenefitID, g.CustomerID, g.MemberID, g.SubscriptionID, g.OrderID, string(g.Source),
+		micros(g.CreatedAt), micros(g.ModifiedAt), micros(g.GrantedAt), micros(g.RevokedAt), micros(g.GrantedAt),
 		string(g.Error), string(g.Properties), string(g.Previous), micros(g.Version.At), micros(g.Version.Sent))
-	_, err := a.exec(`INSERT INTO grants (none_at, none_sent, grant_at, grant_sent, revoke_at, revoke_sent, word,
+	n, err := a.exec(`INSERT INTO grants (none_at, none_sent, grant_at, grant_sent, revoke_at, revoke_sent, word,
 			id, benefit_id, customer_id, member_id, subscription_id, order_id, source,
 			created_at, modified_at, granted_at, revoked_at, first_granted_at, error, properties, previous, ver_at, ver_sent)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`, args...)
-	return err
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+		ON CONFLICT (id) DO NOTHING`, args...)
+	return n > 0, err
 }
 
 // updateGrant keeps the scope and member where the newer body does not say, and

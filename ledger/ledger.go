@@ -47,14 +47,18 @@ type Ledger struct {
 
 // engine is what differs between SQLite and Postgres.
 type engine struct {
-	name      string
-	now       string // the database's clock, in microseconds
-	applyLock string // a statement that keeps appliers of a fleet one after another
-	serial    string
-	blob      string
-	bytewise  string // makes a text column sort by its bytes
-	begin     string
-	writers   int
+	name       string
+	now        string // the database's clock, in microseconds
+	applyLock  string // a statement that keeps appliers of a fleet one after another
+	serial     string
+	lockF      string // the same, of the rows named f alone
+	serialed   string // the serial of the row inserted last
+	blob       string
+	bytewise   string // makes a text column sort by its bytes
+	begin      string
+	lock       string // ends a SELECT that keeps its rows as they are
+	writers    int
+	applyBatch int // events applied by one write
 }
 
 // Open opens the ledger at url, "sqlite://path/to/file.db" or "postgres://…",
@@ -84,11 +88,11 @@ func Open(ctx context.Context, url string, opts Options) (*Ledger, error) {
 }
 
 // start runs the migrations and the writers, once the databases are open.
-func (l *Ledger) start(ctx context.Context, write *sql.DB) error {
+func (l *Ledger) start(ctx context.Context, write *sql.DB, log *walLog) error {
 	if err := l.migrate(ctx, write); err != nil {
 		return fmt.Errorf("ledger: migrate: %w", err)
 	}
-	w, err := newWriters(ctx, write, l.engine, l.opts.OnCommit)
+	w, err := newWriters(ctx, write, l.engine, log, l.opts.OnCommit)
 	if err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
@@ -120,7 +124,7 @@ func (l *Ledger) Probe(ctx context.Context) error {
 
 // sql fills in the engine's words.
 func (e engine) sql(q string) string {
-	return strings.NewReplacer("{{now}}", e.now, "{{serial}}", e.serial, "{{blob}}", e.blob, "{{bytewise}}", e.bytewise).Replace(q)
+	return strings.NewReplacer("{{now}}", e.now, "{{serial}}", e.serial, "{{blob}}", e.blob, "{{bytewise}}", e.bytewise, "{{lock}}", e.lock, "{{lock f}}", e.lockF, "{{serialed}}", e.serialed).Replace(q)
 }
 
 func micros(t time.Time) int64 {

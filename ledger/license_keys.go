@@ -52,11 +52,15 @@ func licenseID(fulfilmentID string) string {
 
 // IssueLicenseKey makes the fulfilment's key active with the wanted limits. The
 // first call stores want.Key; later ones keep the key, its usage and whatever
-// the merchant has set. It returns the key as stored.
-func (l *Ledger) IssueLicenseKey(ctx context.Context, want grant.LicenseKey) (grant.LicenseKey, error) {
+// the merchant has set. It returns the key as stored; [grant.ErrOvertaken] when
+// the generation is not the fulfilment's any more.
+func (l *Ledger) IssueLicenseKey(ctx context.Context, want grant.LicenseKey, generation int64) (grant.LicenseKey, error) {
 	sum := sha256.Sum256([]byte(want.Key))
 	want.ID, want.Active = licenseID(want.FulfilmentID), true
-	return ask(ctx, l.writers, work, func(t *tx) (grant.LicenseKey, error) {
+	k, err := ask(ctx, l.writers, work, func(t *tx) (grant.LicenseKey, error) {
+		if ok, err := t.stillOwed(want.FulfilmentID, generation); !ok {
+			return grant.LicenseKey{}, err
+		}
 		now := time.Now().UTC().Truncate(time.Microsecond) // as it is stored
 		n, err := t.exec(`INSERT INTO license_keys (id, fulfilment_id, benefit_id, customer_id, organization_id, key, key_sha256, display_key,
 				active, limit_activations, limit_usage, expires_at, usage, validations, last_validated_at, created_at, modified_at)
@@ -70,6 +74,26 @@ func (l *Ledger) IssueLicenseKey(ctx context.Context, want grant.LicenseKey) (gr
 		k.CreatedAt, k.ExpiresAt = now, timeOf(micros(want.ExpiresAt))
 		return k, err
 	})
+	if err == nil && k.ID == "" {
+		err = grant.ErrOvertaken
+	}
+	return k, err
+}
+
+// stillOwed keeps a worker that stood still for long from undoing what another
+// has done since: it is not ok when the generation has passed, and else the next
+// one does not begin before the write is through. That it is not ok is no error,
+// which would undo the neighbours' commit.
+func (t *tx) stillOwed(fulfilmentID string, generation int64) (ok bool, err error) {
+	if t.owed == fulfilmentID {
+		return true, nil
+	}
+	var now int64
+	err = t.row(`SELECT generation FROM fulfilments WHERE id = $1 {{lock}}`, []any{fulfilmentID}, &now)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && now == generation, err
 }
 
 // reviseLicenseKey revives a key that was issued before, on today's terms.
@@ -87,12 +111,21 @@ func (t *tx) reviseLicenseKey(want grant.LicenseKey) (k grant.LicenseKey, err er
 	return scanLicenseKey(s.QueryRowContext(t.ctx, want.ID))
 }
 
-// RevokeLicenseKey ends the fulfilment's key; that there is none is fine.
-func (l *Ledger) RevokeLicenseKey(ctx context.Context, fulfilmentID string) error {
-	return l.writers.do(ctx, work, func(t *tx) error {
-		_, err := t.exec(`UPDATE license_keys SET active = 0, modified_at = {{now}} WHERE id = $1 AND active = 1`, licenseID(fulfilmentID))
-		return err
+// RevokeLicenseKey ends the fulfilment's key; that there is none is fine. It
+// fails like IssueLicenseKey when the generation has passed.
+func (l *Ledger) RevokeLicenseKey(ctx context.Context, fulfilmentID string, generation int64) error {
+	done, err := ask(ctx, l.writers, work, func(t *tx) (bool, error) {
+		ok, err := t.stillOwed(fulfilmentID, generation)
+		if !ok {
+			return false, err
+		}
+		_, err = t.exec(`UPDATE license_keys SET active = 0, modified_at = {{now}} WHERE id = $1 AND active = 1`, licenseID(fulfilmentID))
+		return true, err
 	})
+	if err == nil && !done {
+		err = grant.ErrOvertaken
+	}
+	return err
 }
 
 // LicenseKeyOf returns a fulfilment's key.

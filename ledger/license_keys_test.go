@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,9 +22,20 @@ func wanted(key string) grant.LicenseKey {
 	}
 }
 
+// born has fulfilments to issue keys for, in their first generation.
+func (s *shop) born(ids ...string) {
+	s.t.Helper()
+	for _, id := range ids {
+		must(s.t, s.writers.do(s.t.Context(), work, func(t *tx) error {
+			a := applier{tx: t, l: s.Ledger}
+			return a.insertFulfilment(strings.TrimSuffix(id, ".license_keys"), "license_keys", aim{})
+		}))
+	}
+}
+
 func (s *shop) issue(want grant.LicenseKey) grant.LicenseKey {
 	s.t.Helper()
-	k, err := s.IssueLicenseKey(s.t.Context(), want)
+	k, err := s.IssueLicenseKey(s.t.Context(), want, 1)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -32,11 +44,12 @@ func (s *shop) issue(want grant.LicenseKey) grant.LicenseKey {
 
 func TestKeyIsIssuedOnceToEightCallers(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.born(keys)
 		var wg sync.WaitGroup
 		got := make([]grant.LicenseKey, 8)
 		for i := range got {
 			wg.Go(func() {
-				k, err := s.IssueLicenseKey(t.Context(), wanted(fmt.Sprint("key-", i)))
+				k, err := s.IssueLicenseKey(t.Context(), wanted(fmt.Sprint("key-", i)), 1)
 				if err != nil {
 					t.Error(err)
 				}
@@ -63,10 +76,11 @@ func TestKeyIsIssuedOnceToEightCallers(t *testing.T) {
 
 func TestKeyComesBackAsItWas(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.born(keys)
 		first := s.issue(wanted("one"))
 		s.exec(`UPDATE license_keys SET usage = 5, validations = 7, last_validated_at = $1`, micros(at(5)))
 		for range 2 {
-			if err := s.RevokeLicenseKey(t.Context(), keys); err != nil {
+			if err := s.RevokeLicenseKey(t.Context(), keys, 1); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -83,9 +97,10 @@ func TestKeyComesBackAsItWas(t *testing.T) {
 
 func TestMerchantsWordOutlivesTheGrant(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.born(keys)
 		s.issue(wanted("one"))
 		s.exec(`UPDATE license_keys SET merchant_status = 'disabled', merchant_limit_activations = 9, merchant_limit_usage = -1, merchant_expires_at = -1`)
-		if err := s.RevokeLicenseKey(t.Context(), keys); err != nil {
+		if err := s.RevokeLicenseKey(t.Context(), keys, 1); err != nil {
 			t.Fatal(err)
 		}
 		want := wanted("one")
@@ -104,6 +119,7 @@ func TestMerchantsWordOutlivesTheGrant(t *testing.T) {
 
 func TestKeyIsModifiedOnlyByAChange(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.born(keys)
 		s.issue(wanted("one"))
 		if k := s.issue(wanted("one")); !k.ModifiedAt.IsZero() {
 			t.Errorf("modified at %v by the same again", k.ModifiedAt)
@@ -118,7 +134,8 @@ func TestKeyIsModifiedOnlyByAChange(t *testing.T) {
 
 func TestNoKeyIsNoTrouble(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *shop) {
-		if err := s.RevokeLicenseKey(t.Context(), keys); err != nil {
+		s.born(keys)
+		if err := s.RevokeLicenseKey(t.Context(), keys, 1); err != nil {
 			t.Error(err)
 		}
 		if _, err := s.LicenseKeyOf(t.Context(), keys); !errors.Is(err, ErrNotFound) {
@@ -129,11 +146,37 @@ func TestNoKeyIsNoTrouble(t *testing.T) {
 
 func TestKeyOfAnotherIsRefused(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.born(keys, "h.license_keys")
 		s.issue(wanted("one"))
 		other := wanted("one")
 		other.FulfilmentID = "h.license_keys"
-		if _, err := s.IssueLicenseKey(t.Context(), other); err == nil {
+		if _, err := s.IssueLicenseKey(t.Context(), other, 1); err == nil {
 			t.Error("the same key issued twice")
+		}
+	})
+}
+
+func TestOvertakenWorkerChangesNoKey(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.hear(news(benefit(1), granted("g", 1)))
+		if _, err := s.IssueLicenseKey(t.Context(), wanted("never"), 2); !errors.Is(err, grant.ErrOvertaken) {
+			t.Errorf("issued for a generation that is not there: %v", err)
+		}
+		s.issue(wanted("one"))
+		s.hear(news(revoked("g", 2)))
+		if _, err := s.IssueLicenseKey(t.Context(), wanted("one"), 1); !errors.Is(err, grant.ErrOvertaken) {
+			t.Errorf("issued after it was to be revoked: %v", err)
+		}
+		must(t, s.RevokeLicenseKey(t.Context(), keys, 2))
+		s.hear(news(granted("g", 3)))
+		if err := s.RevokeLicenseKey(t.Context(), keys, 2); !errors.Is(err, grant.ErrOvertaken) {
+			t.Errorf("revoked after it was granted again: %v", err)
+		}
+		if err := s.RevokeLicenseKey(t.Context(), "none.license_keys", 1); !errors.Is(err, grant.ErrOvertaken) {
+			t.Errorf("revoked for no fulfilment: %v", err)
+		}
+		if k, err := s.LicenseKeyOf(t.Context(), keys); k.Active || err != nil {
+			t.Errorf("%+v, %v", k, err)
 		}
 	})
 }

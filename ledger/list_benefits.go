@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 
 	"fulfilld/grant"
 )
@@ -29,6 +31,9 @@ func (l *Ledger) Benefits(ctx context.Context, f grant.BenefitFilter, p grant.Pa
 	notIn(&s, "b.id", f.ExcludeIDs)
 	in(&s, "b.type", f.Types)
 	in(&s, "b.organization_id", f.OrganizationIDs)
+	for _, key := range slices.Sorted(maps.Keys(f.Metadata)) {
+		l.engine.inMetadata(&s, key, f.Metadata[key])
+	}
 	if f.Query != "" {
 		s.and(`lower(b.description) LIKE ` + s.arg("%"+pattern(f.Query)+"%") + ` ESCAPE '\'`)
 	}
@@ -36,6 +41,17 @@ func (l *Ledger) Benefits(ctx context.Context, f grant.BenefitFilter, p grant.Pa
 	order := orderBy(map[string]string{"created_at": created, "description": "b.description", "type": "b.type"},
 		f.Sort, created+" DESC", "b.id DESC")
 	return list(ctx, l, s, benefitColumns, order, p, scanBenefit)
+}
+
+// inMetadata keeps benefits whose metadata have one of the values under a key. A
+// number or a truth value counts as its JSON text.
+func (e engine) inMetadata(s *selection, key string, values []string) {
+	if e.name == "postgres" {
+		in(s, "b.metadata::json ->> "+s.arg(key)+"::text", values)
+		return
+	}
+	s.and(`EXISTS (SELECT 1 FROM json_each(b.metadata) j WHERE j.key = ` + s.arg(key) + `
+		AND CASE WHEN j.type IN ('true', 'false') THEN j.type ELSE CAST(j.value AS TEXT) END IN (` + places(s, values) + `))`)
 }
 
 // Benefit returns a benefit, a deleted one too.

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,9 +74,22 @@ func (s *shop) arrive(order *rand.Rand, all []grant.News) {
 	s.spread()
 }
 
-// empty forgets everything.
+// empty forgets everything, and so do the writers.
 func (s *shop) empty() {
 	s.t.Helper()
+	var all, done sync.WaitGroup
+	all.Add(s.engine.writers)
+	for range s.engine.writers {
+		done.Go(func() {
+			must(s.t, s.writers.do(s.t.Context(), work, func(t *tx) error {
+				all.Done()
+				all.Wait()
+				clear(t.seen)
+				return nil
+			}))
+		})
+	}
+	done.Wait()
 	must(s.t, s.writers.do(s.t.Context(), work, func(t *tx) error {
 		for table := range dumped {
 			if _, err := t.exec(`DELETE FROM ` + table); err != nil {

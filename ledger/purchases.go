@@ -1,7 +1,10 @@
 package ledger
 
 import (
+	"encoding/json"
+	"errors"
 	"slices"
+	"time"
 
 	"fulfilld/grant"
 )
@@ -70,20 +73,67 @@ func (a *applier) carries(benefit string) error {
 }
 
 func (a *applier) subscription(s grant.Subscription) error {
-	newer, _, err := a.newer("subscriptions", s.ID, s.Version)
-	if err != nil || !newer {
+	had, err := a.standings(s.ID)
+	if err != nil {
 		return err
 	}
-	if _, err := a.exec(`INSERT INTO subscriptions (id, customer_id, product_id, status, past_due_at, canceled_at, ended_at, paused_at, fields, ver_at, ver_sent)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-		ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id, product_id = excluded.product_id, status = excluded.status,
-			past_due_at = excluded.past_due_at, canceled_at = excluded.canceled_at, ended_at = excluded.ended_at,
-			paused_at = excluded.paused_at, fields = excluded.fields, ver_at = excluded.ver_at, ver_sent = excluded.ver_sent`,
-		s.ID, s.CustomerID, s.ProductID, s.Status, micros(s.PastDueAt), micros(s.CanceledAt), micros(s.EndedAt),
-		micros(s.PausedAt), string(s.Fields), micros(s.Version.At), micros(s.Version.Sent)); err != nil {
+	all := had.all.Hear(s, a.l.opts.Settle+clocksApart)
+	text, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	recovery := all.Recovery()
+	switch {
+	case !had.known || s.Version.Compare(had.version) > 0:
+		err = a.storeSubscription(s, string(text), recovery)
+	case string(text) != had.text:
+		_, err = a.exec(`UPDATE subscriptions SET standings = $2, recovered_at = $3, recovered_from = $4 WHERE id = $1`,
+			s.ID, string(text), micros(recovery.At), micros(recovery.PastDueAt))
+	default:
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	return a.touchWhere(ofScope, s.ID)
+}
+
+// clocksApart is how far the shop's clock may be behind: a recovery must not be
+// forgotten while the grant that follows it is waited for.
+const clocksApart = 5 * time.Minute
+
+// stood is how a subscription is known to have stood.
+type stood struct {
+	known   bool
+	version grant.Version
+	text    string
+	all     grant.Standings
+}
+
+func (a *applier) standings(subscription string) (s stood, err error) {
+	var at, sent int64
+	err = a.row(`SELECT ver_at, ver_sent, standings FROM subscriptions WHERE id = $1`, []any{subscription}, &at, &sent, &s.text)
+	if errors.Is(err, ErrNotFound) {
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	s.known, s.version = true, grant.Version{At: timeOf(at), Sent: timeOf(sent)}
+	return s, json.Unmarshal([]byte(s.text), &s.all)
+}
+
+func (a *applier) storeSubscription(s grant.Subscription, standings string, r grant.Recovery) error {
+	_, err := a.exec(`INSERT INTO subscriptions (id, customer_id, product_id, status, past_due_at, canceled_at, ended_at, paused_at,
+			standings, recovered_at, recovered_from, fields, ver_at, ver_sent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, `+unlessForgotten("$2", "$12")+`, $13, $14)
+		ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id, product_id = excluded.product_id, status = excluded.status,
+			past_due_at = excluded.past_due_at, canceled_at = excluded.canceled_at, ended_at = excluded.ended_at, paused_at = excluded.paused_at,
+			standings = excluded.standings, recovered_at = excluded.recovered_at, recovered_from = excluded.recovered_from,
+			fields = excluded.fields, ver_at = excluded.ver_at, ver_sent = excluded.ver_sent`,
+		s.ID, s.CustomerID, s.ProductID, s.Status, micros(s.PastDueAt), micros(s.CanceledAt), micros(s.EndedAt), micros(s.PausedAt),
+		standings, micros(r.At), micros(r.PastDueAt), string(s.Fields), micros(s.Version.At), micros(s.Version.Sent))
+	return err
 }
 
 func (a *applier) orderOf(o grant.Order) error {
@@ -92,7 +142,7 @@ func (a *applier) orderOf(o grant.Order) error {
 		return err
 	}
 	if _, err := a.exec(`INSERT INTO orders (id, customer_id, product_id, subscription_id, status, total, fields, ver_at, ver_sent)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		VALUES ($1, $2, $3, $4, $5, $6, `+unlessForgotten("$2", "$7")+`, $8, $9)
 		ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id, product_id = excluded.product_id,
 			subscription_id = excluded.subscription_id, status = excluded.status, total = excluded.total,
 			fields = excluded.fields, ver_at = excluded.ver_at, ver_sent = excluded.ver_sent`,

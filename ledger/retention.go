@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// retainAtOnce is how many rows one write deletes: a few milliseconds' worth, so
-// that intake never waits for it.
+// retainAtOnce is how many rows one write deletes or blanks: a few milliseconds'
+// worth, so that intake never waits for it.
 const retainAtOnce = 500
 
 // Retain forgets the raw bodies of events received longer ago than bodies, and
 // events received longer ago than ids, in small portions between other commits.
 // An event not yet applied is kept whole, and a failed one keeps its body as long
-// as itself. It returns how many rows it deleted.
+// as itself. It blanks, too, what is left of deleted customers. It returns how
+// many rows it deleted or blanked.
 func (l *Ledger) Retain(ctx context.Context, bodies, ids time.Duration) (deleted int64, err error) {
 	for _, step := range []struct {
 		delete string
@@ -28,7 +29,8 @@ func (l *Ledger) Retain(ctx context.Context, bodies, ids time.Duration) (deleted
 			return deleted, err
 		}
 	}
-	return deleted, nil
+	n, err := l.forgetCustomers(ctx)
+	return deleted + n, err
 }
 
 // Few bodies that stay lie before those that go, so each portion finds its rows
@@ -52,4 +54,48 @@ func (l *Ledger) deleteOlder(ctx context.Context, q string, age time.Duration) (
 			return deleted, err
 		}
 	}
+}
+
+// forgetCustomers blanks what the purchases of deleted customers say of them, and
+// their members. No index finds these rows, so they are looked for beside the writer.
+func (l *Ledger) forgetCustomers(ctx context.Context) (blanked int64, err error) {
+	for _, c := range [][2]string{{"subscriptions", "fields"}, {"orders", "fields"}, {"members", "body"}} {
+		n, err := l.forget(ctx, c[0], c[1])
+		blanked += n
+		if err != nil {
+			return blanked, err
+		}
+	}
+	return blanked, nil
+}
+
+// forget repeats a blanking of at most retainAtOnce rows until it finds fewer.
+func (l *Ledger) forget(ctx context.Context, table, column string) (blanked int64, err error) {
+	for {
+		ids, err := l.unforgotten(ctx, table, column)
+		if err != nil || len(ids) == 0 {
+			return blanked, err
+		}
+		if err := l.writers.do(ctx, work, func(t *tx) error {
+			return each(ids, func(id string) error {
+				_, err := t.exec(`UPDATE `+table+` SET `+column+` = '' WHERE id = $1`, id)
+				return err
+			})
+		}); err != nil {
+			return blanked, err
+		}
+		blanked += int64(len(ids))
+		if len(ids) < retainAtOnce {
+			return blanked, nil
+		}
+	}
+}
+
+func (l *Ledger) unforgotten(ctx context.Context, table, column string) (ids []string, err error) {
+	rows, err := l.read.rows(ctx, `SELECT x.id FROM `+table+` x JOIN customers c ON c.id = x.customer_id
+		WHERE x.`+column+` NOT IN ('', '{}') AND c.deleted_at > 0 LIMIT $1`, retainAtOnce)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanText)
 }

@@ -56,9 +56,12 @@ type fulfilmentRow struct {
 }
 
 func (a *applier) fulfilments(grantID string) (map[string]fulfilmentRow, error) {
+	if _, ok := a.fresh[grantID]; ok {
+		return nil, nil
+	}
 	s, err := a.stmt(`SELECT f.kind, f.id, f.wanted, f.because, f.state, f.generation, f.starts, f.due_at,
 		f.lease_token <> ''
-		FROM fulfilments f WHERE f.id > $1 || '.' AND f.id < $1 || '/'`)
+		FROM fulfilments f WHERE f.id > $1 || '.' AND f.id < $1 || '/' {{lock}}`)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/gofrs/flock"
@@ -17,13 +18,17 @@ import (
 )
 
 var sqliteEngine = engine{
-	name:    "sqlite",
-	now:     "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
-	serial:  "INTEGER PRIMARY KEY",
-	blob:    "BLOB",
-	begin:   "BEGIN IMMEDIATE",
-	writers: 1,
+	name:       "sqlite",
+	now:        "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+	serial:     "INTEGER PRIMARY KEY",
+	blob:       "BLOB",
+	begin:      "BEGIN IMMEDIATE",
+	writers:    1,
+	serialed:   "last_insert_rowid()",
+	applyBatch: 1,
 }
+
+const busyTimeout = "busy_timeout(2000)" // how long another process may hold the file, in milliseconds
 
 // openSQLite opens one connection that writes and a few that read. The file is
 // this process's alone.
@@ -38,26 +43,47 @@ func (l *Ledger) openSQLite(ctx context.Context, path string) error {
 	if err := private(path); err != nil {
 		return err
 	}
+	path, err := filepath.EvalSymlinks(path) // SQLite puts its other files beside what it finds there
+	if err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
 	write, err := l.openDB(path, 1, "_txlock=immediate")
 	if err != nil {
 		return err
 	}
-	if err := l.start(ctx, write); err != nil {
+	log, err := l.openLog(path)
+	if err != nil {
+		return err
+	}
+	if err := l.start(ctx, write, log); err != nil {
 		return sqliteHint(path, err)
 	}
-	read, err := l.openDB(path, max(2, runtime.GOMAXPROCS(0)), "_pragma=query_only(1)")
+	read, err := l.openDB(path, max(2, runtime.GOMAXPROCS(0)), "_pragma=query_only(1)&_pragma=cache_size(-2000)") // every commit empties it
 	l.read = &reader{DB: read, engine: l.engine}
 	return err
 }
 
-func (l *Ledger) openDB(path string, conns int, extra string) (*sql.DB, error) {
-	sync := "FULL"
+func (l *Ledger) openLog(path string) (*walLog, error) {
 	if l.opts.Fast {
-		sync = "OFF"
+		return nil, nil
+	}
+	db, err := l.openDB(path, 1, "")
+	if err != nil {
+		return nil, err
+	}
+	log := newWALLog(path, db)
+	l.close = append(l.close, log.stop)
+	return log, nil
+}
+
+func (l *Ledger) openDB(path string, conns int, extra string) (*sql.DB, error) {
+	sync, checkpoint := "NORMAL", 0 // the log's business, see walLog
+	if l.opts.Fast {
+		sync, checkpoint = "OFF", 8000
 	}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_pragma=busy_timeout(2000)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + sync + ")" +
-		"&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(67108864)&" + extra
+		"?_pragma=" + busyTimeout + "&_pragma=journal_mode(WAL)&_pragma=synchronous(" + sync + ")" +
+		"&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(" + strconv.Itoa(checkpoint) + ")&_pragma=journal_size_limit(67108864)&" + extra
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)

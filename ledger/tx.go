@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"fulfilld/grant"
 )
 
 // patience is how long a server may take over one transaction. One that does not
@@ -25,7 +27,10 @@ type tx struct {
 	conn   *sql.Conn
 	engine engine
 	stmts  map[string]*sql.Stmt
-	ctx    context.Context // of the transaction under way
+	ctx    context.Context          // of the transaction under way
+	seen   map[string]grant.Version // of benefits: what is stored is as new or newer
+	owed   string                   // the fulfilment that is being seen through
+	spoilt error                    // what failed within the write under way, see Through
 }
 
 func (t *tx) connect(ctx context.Context) error {
@@ -38,7 +43,7 @@ func (t *tx) connect(ctx context.Context) error {
 			return errors.Join(err, conn.Close())
 		}
 	}
-	t.conn, t.stmts, t.ctx = conn, make(map[string]*sql.Stmt), context.Background()
+	t.conn, t.stmts, t.seen, t.ctx = conn, make(map[string]*sql.Stmt), map[string]grant.Version{}, context.Background()
 	return nil
 }
 
@@ -109,6 +114,7 @@ func isBusy(err error) bool { return strings.Contains(err.Error(), "SQLITE_BUSY"
 // rollback ends a failed transaction; a connection that cannot even do that is
 // dropped. After a full disk, SQLite has rolled back by itself already.
 func (t *tx) rollback() {
+	clear(t.seen)
 	if _, err := t.conn.ExecContext(t.ctx, "ROLLBACK"); err != nil && t.engine.name != "sqlite" {
 		t.drop()
 	}
@@ -162,11 +168,12 @@ func (t *tx) strings(q string, args ...any) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(r rowScanner) (string, error) {
-		var s string
-		err := r.Scan(&s)
-		return s, err
-	})
+	return collect(rows, scanText)
+}
+
+func scanText(r rowScanner) (s string, err error) {
+	err = r.Scan(&s)
+	return s, err
 }
 
 // rowScanner is a row, of one or of many.

@@ -1,6 +1,7 @@
 package polar
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 	"unicode/utf8"
@@ -25,16 +26,40 @@ var EventTypes = []string{
 // EventType reads an event's type and time from its envelope. It is not ok when
 // the body is not a JSON object with a well-formed type.
 func EventType(body []byte) (typ string, at time.Time, ok bool) {
-	var e struct {
-		Type      string          `json:"type"`
-		Timestamp json.RawMessage `json:"timestamp"`
+	if !utf8.Valid(body) || !json.Valid(body) {
+		return "", time.Time{}, false
 	}
-	if !utf8.Valid(body) || json.Unmarshal(body, &e) != nil || !typeName(e.Type) {
+	typ, sent, ok := head(json.NewDecoder(bytes.NewReader(body)))
+	if !ok || !typeName(typ) {
 		return "", time.Time{}, false
 	}
 	var s stamp
-	_ = s.UnmarshalJSON(e.Timestamp) // an event without a time counts from its arrival
-	return e.Type, s.Time, true
+	_ = s.UnmarshalJSON(sent) // an event without a time counts from its arrival
+	return typ, s.Time, true
+}
+
+// head reads as far as type and timestamp, which Polar puts first.
+func head(d *json.Decoder) (typ string, sent json.RawMessage, ok bool) {
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return "", nil, false
+	}
+	for d.More() && (typ == "" || sent == nil) {
+		key, err := d.Token()
+		if err != nil {
+			return "", nil, false
+		}
+		var into any = new(json.RawMessage)
+		switch key {
+		case "type":
+			into = &typ
+		case "timestamp":
+			into = &sent
+		}
+		if d.Decode(into) != nil {
+			return "", nil, false
+		}
+	}
+	return typ, sent, true
 }
 
 func typeName(s string) bool {

@@ -2,31 +2,21 @@ package tasks
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sync/errgroup"
 
 	"fulfilld/grant"
 )
 
-const (
-	maxQueued   = 4000             // tasks of a kind kept in Redis; the ledger keeps the rest
-	enqueuers   = 16               // enqueues under way at a time
-	enqueueTime = 5 * time.Second  // for one batch to reach Redis
-	lostAfter   = 60 * time.Second // a task not seen for so long is queued again: a conflict does no harm
-	taskTimeout = actWithin + 2*recordTime
-	maxRetry    = 1000      // the ledger decides when to stop
-	waitsLong   = time.Hour // a task pending for longer may have been lost
-	renamed     = "~"       // in a task's id: what follows makes it another
-)
+// dueTime is how long the ledger may take to tell what is due: a connection
+// that is dead without saying so must not hold up a kind for ever.
+const dueTime = 30 * time.Second
 
 // Dispatcher puts what is due into the queue of its kind, one task each.
 type Dispatcher struct {
@@ -40,10 +30,8 @@ type Dispatcher struct {
 	lost   time.Duration            // lostAfter
 	sent   map[string]chan struct{} // kind -> a task of it has just reached Redis
 
-	mu      sync.Mutex
-	offered map[string][]grant.Due          // due, not yet queued
-	queued  map[string]map[string]time.Time // kind -> task id -> since when
-	behind  map[string]bool                 // the ledger may hold more that is due
+	mu     sync.Mutex
+	queues map[string]*known // by kind
 }
 
 func newDispatcher(o Options, client redis.UniversalClient) *Dispatcher {
@@ -61,9 +49,9 @@ func newDispatcher(o Options, client redis.UniversalClient) *Dispatcher {
 // has everything due looked up and queued again.
 func (d *Dispatcher) Reset() {
 	d.mu.Lock()
-	d.offered, d.queued, d.behind = map[string][]grant.Due{}, map[string]map[string]time.Time{}, map[string]bool{}
+	d.queues = map[string]*known{}
 	for _, k := range d.kinds {
-		d.queued[k], d.behind[k] = map[string]time.Time{}, true
+		d.queues[k] = &known{queued: map[string]time.Time{}, behind: true}
 	}
 	d.mu.Unlock()
 	d.Wake()
@@ -85,14 +73,13 @@ func (d *Dispatcher) Offer(due []grant.Due) {
 	}
 	d.mu.Lock()
 	for _, item := range due {
-		if d.queued[item.Kind] == nil {
-			continue // no fulfiller of this kind here
+		switch q := d.queues[item.Kind]; {
+		case q == nil: // no fulfiller of this kind here
+		case q.fits(item, d.room):
+			q.offered = append(q.offered, item)
+		default:
+			q.behind = true
 		}
-		if len(d.queued[item.Kind])+len(d.offered[item.Kind]) >= d.room && !item.Revoke {
-			d.behind[item.Kind] = true
-			continue
-		}
-		d.offered[item.Kind] = append(d.offered[item.Kind], item)
 	}
 	d.mu.Unlock()
 	d.Wake()
@@ -101,9 +88,11 @@ func (d *Dispatcher) Offer(due []grant.Due) {
 // Done says that a worker here has seen to a task.
 func (d *Dispatcher) Done(kind, task string) {
 	d.mu.Lock()
+	q := d.queues[kind]
 	task, _, _ = strings.Cut(task, renamed)
-	delete(d.queued[kind], task)
-	refill := d.behind[kind] && len(d.queued[kind]) < d.room/2
+	delete(q.queued, task)
+	q.waiting = max(0, q.waiting-1)
+	refill := q.behind && q.low(d.room)
 	d.mu.Unlock()
 	if refill {
 		d.Wake()
@@ -114,20 +103,23 @@ func (d *Dispatcher) Done(kind, task string) {
 func (d *Dispatcher) Busy(kind string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.queued[kind]) > 0
+	q := d.queues[kind]
+	return q.waiting > 0 || len(q.queued) > 0
+}
+
+// Crowded reports whether a kind's retries take up as much room as there is.
+func (d *Dispatcher) Crowded(kind string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.queues[kind].retrying >= d.room
 }
 
 // Sweep has everything that is due looked up.
 func (d *Dispatcher) Sweep() {
 	d.mu.Lock()
-	now := time.Now()
-	for _, k := range d.kinds {
-		d.behind[k] = true
-		for task, since := range d.queued[k] {
-			if now.Sub(since) > d.lost {
-				delete(d.queued[k], task)
-			}
-		}
+	for _, q := range d.queues {
+		q.behind = true
+		q.forget(time.Now().Add(-d.lost))
 	}
 	d.mu.Unlock()
 	d.Wake()
@@ -135,142 +127,81 @@ func (d *Dispatcher) Sweep() {
 
 // Run queues what is due until ctx ends.
 func (d *Dispatcher) Run(ctx context.Context) {
+	tick := time.NewTicker(countEvery)
+	defer tick.Stop()
 	for {
 		select {
 		case <-d.wake:
+			d.dispatchAll(ctx)
+		case <-tick.C:
+			d.countAll(ctx)
 		case <-ctx.Done():
 			return
 		}
-		for _, kind := range d.kinds {
-			if err := d.dispatch(ctx, kind); err != nil && ctx.Err() == nil {
-				d.log.Warn("not dispatched; the ledger keeps it and the sweep tries again", slog.String("kind", kind), slog.Any("err", err))
-			}
+	}
+}
+
+func (d *Dispatcher) dispatchAll(ctx context.Context) {
+	for _, kind := range d.kinds {
+		if err := d.dispatch(ctx, kind); err != nil && ctx.Err() == nil {
+			d.log.Warn("not dispatched; the ledger keeps it and the sweep tries again", slog.String("kind", kind), slog.Any("err", err))
 		}
 	}
 }
 
 // dispatch queues what was offered, then refills from the ledger.
 func (d *Dispatcher) dispatch(ctx context.Context, kind string) error {
-	d.mu.Lock()
-	items := d.offered[kind]
-	d.offered[kind] = nil
-	d.mu.Unlock()
-	if err := d.enqueue(ctx, kind, items); err != nil {
+	if err := d.enqueue(ctx, kind, d.take(kind)); err != nil {
 		return err
 	}
 	return d.refill(ctx, kind)
 }
 
+// take returns what was offered, what is to be taken away first.
+func (d *Dispatcher) take(kind string) []grant.Due {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	items := d.queues[kind].offered
+	d.queues[kind].offered = nil
+	slices.SortStableFunc(items, revokesFirst)
+	return items
+}
+
 func (d *Dispatcher) refill(ctx context.Context, kind string) error {
 	d.mu.Lock()
-	n := len(d.queued[kind])
-	refill := d.behind[kind] && n < d.room/2
+	q := d.queues[kind]
+	refill := q.behind && q.low(d.room)
 	if refill {
-		d.behind[kind] = false
+		q.behind = false
 	}
 	d.mu.Unlock()
 	if !refill {
 		return nil
 	}
-	items, err := d.due(ctx, kind, d.room)
+	items, err := d.lookUp(ctx, kind)
 	if err == nil {
 		err = d.enqueue(ctx, kind, items)
 	}
 	if err != nil || len(items) == d.room {
 		d.mu.Lock()
-		d.behind[kind] = true
+		d.queues[kind].behind = true
 		d.mu.Unlock()
 	}
 	return err
 }
 
-// enqueue sends a batch. Whatever does not arrive stays due in the ledger.
-func (d *Dispatcher) enqueue(ctx context.Context, kind string, items []grant.Due) error {
-	ctx, cancel := context.WithTimeout(ctx, enqueueTime)
+func (d *Dispatcher) lookUp(ctx context.Context, kind string) ([]grant.Due, error) {
+	ctx, cancel := context.WithTimeout(ctx, dueTime)
 	defer cancel()
-	var group errgroup.Group
-	group.SetLimit(enqueuers)
-	for _, item := range d.fresh(kind, items) {
-		group.Go(func() error { return d.send(ctx, item) })
-	}
-	return group.Wait()
+	return d.due(ctx, kind, d.room)
 }
 
-// fresh marks items as queued and returns those that were not.
-func (d *Dispatcher) fresh(kind string, items []grant.Due) (fresh []grant.Due) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	now := time.Now()
-	for _, item := range items {
-		id := taskID(item)
-		if _, ok := d.queued[kind][id]; !ok {
-			d.queued[kind][id] = now
-			fresh = append(fresh, item)
-		}
+func revokesFirst(a, b grant.Due) int {
+	switch {
+	case a.Revoke == b.Revoke:
+		return 0
+	case a.Revoke:
+		return -1
 	}
-	return fresh
-}
-
-func (d *Dispatcher) send(ctx context.Context, item grant.Due) error {
-	id := taskID(item)
-	err := d.add(ctx, item, id)
-	if errors.Is(err, asynq.ErrTaskIDConflict) {
-		err = d.rename(ctx, item, id)
-	}
-	if err == nil {
-		select {
-		case d.sent[item.Kind] <- struct{}{}:
-		default:
-		}
-		return nil
-	}
-	d.mu.Lock()
-	delete(d.queued[item.Kind], id)
-	d.behind[item.Kind] = true
-	d.mu.Unlock()
-	return fmt.Errorf("enqueue %s: %w", id, err)
-}
-
-func (d *Dispatcher) add(ctx context.Context, item grant.Due, id string) error {
-	_, err := d.client.EnqueueContext(ctx, asynq.NewTask(taskType(item), []byte(item.ID)),
-		asynq.TaskID(id), asynq.Queue(item.Kind), asynq.MaxRetry(maxRetry), asynq.Timeout(taskTimeout))
-	return err
-}
-
-// rename sees to a task whose id is taken. One that waits for its turn is what
-// we want. One that was archived by hand, or of which Redis lost a part, will
-// never run, and its id would swallow the work: that gets another name.
-func (d *Dispatcher) rename(ctx context.Context, item grant.Due, id string) error {
-	had, err := d.redis.HMGet(ctx, "asynq:{"+item.Kind+"}:t:"+id, "state", "pending_since").Result()
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	switch had[0] {
-	case "retry", "scheduled":
-		return nil
-	case "pending":
-		text, _ := had[1].(string)
-		since, _ := strconv.ParseInt(text, 10, 64) // what cannot be read says nothing: let it be
-		if since == 0 || now.Sub(time.Unix(0, since)) < waitsLong {
-			return nil
-		}
-	}
-	err = d.add(ctx, item, fmt.Sprint(id, renamed, now.Unix()/60))
-	if errors.Is(err, asynq.ErrTaskIDConflict) {
-		return nil
-	}
-	return err
-}
-
-// taskID names one piece of work: a stale task never swallows a new one.
-func taskID(d grant.Due) string { return fmt.Sprintf("%s:%d:%d", d.ID, d.Generation, d.Starts) }
-
-// taskType is for people who look at the dashboard; only the ledger decides
-// what is done.
-func taskType(d grant.Due) string {
-	if d.Revoke {
-		return d.Kind + ":revoke"
-	}
-	return d.Kind + ":grant"
+	return 1
 }

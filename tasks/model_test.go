@@ -141,11 +141,31 @@ func (m model) forgivenUntil(g, revoked grant.Grant) time.Time {
 	case !bySub:
 		return unexplained
 	case sub.Status == "active" && sub.CanceledAt.IsZero():
-		return unexplained
+		return grant.Latest(unexplained, recovered(subs, grace).Add(m.settle))
 	case (sub.Status == "past_due" || sub.Status == "unpaid") && sub.CanceledAt.IsZero():
 		return sub.PastDueAt.Add(grace)
 	}
 	return time.Time{}
+}
+
+// recovered is when a failed payment was made good, within grace: an active
+// subscription was past due before. What was said of one moment last, counts.
+func recovered(said []grant.Subscription, grace time.Duration) (at time.Time) {
+	slices.SortFunc(said, func(a, b grant.Subscription) int { return a.Version.Compare(b.Version) })
+	var before grant.Subscription
+	for i, s := range said {
+		if i+1 < len(said) && said[i+1].Version.At.Equal(s.Version.At) {
+			continue
+		}
+		if s.Status == "active" && !before.PastDueAt.IsZero() {
+			at = time.Time{}
+			if s.Version.At.Before(before.PastDueAt.Add(grace)) {
+				at = s.Version.At
+			}
+		}
+		before = s
+	}
+	return at
 }
 
 func (m model) dropped(product, benefit string) bool {

@@ -84,9 +84,7 @@ func TestShutdownWithoutRedis(t *testing.T) {
 	s.say(grant.SaysGranted, "g1")
 	s.awaitAll(1)
 	server.Stop()
-	began := time.Now()
-	s.Shutdown()
-	if took := time.Since(began); took > 15*time.Second {
+	if took := shutdown(s.Queue, 5*time.Second); took > 6*time.Second {
 		t.Errorf("took %v", took)
 	}
 }
@@ -120,6 +118,30 @@ func TestRefusingRedisIsNotBesieged(t *testing.T) {
 	s.await("the alarm is resolved", func() bool { return !s.alarms.stands("redis_down") })
 }
 
+// A Redis that is full refuses tasks, those already in it included.
+func TestFullRedisLosesNoWork(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, ownRedis(t).URL()).start()
+	s.say(grant.SaysGranted, "before")
+	s.awaitAll(1)
+	release := s.hold()
+	s.say(grant.SaysGranted, names(20)...)
+	s.await("the rest waits in Redis", func() bool { _, running := s.world.counts(); return running == 4 && s.pending() == 16 })
+	s.configure("maxmemory-policy", "noeviction")
+	s.configure("maxmemory", "1mb") // less than an empty one takes
+	s.await("the alarm is raised", func() bool { return s.alarms.stands("redis_down") && s.RedisDown() })
+	release()
+	s.say(grant.SaysGranted, "meanwhile") // accepted and applied all the same
+	s.await("it is applied", func() bool { n, _, err := s.ledger.Backlog(t.Context()); return err == nil && n == 0 })
+	s.await("what was under way is done", func() bool { there, running := s.world.counts(); return there == 5 && running == 0 })
+	if !s.alarms.stands("redis_down") {
+		t.Error("the alarm is gone, and Redis is as full as before")
+	}
+	s.configure("maxmemory", "0")
+	s.awaitAll(22)
+	s.await("the alarm is resolved", func() bool { return !s.alarms.stands("redis_down") })
+}
+
 // A Redis that hangs holds up neither what comes in nor what is applied.
 func TestHungRedisHoldsUpNobody(t *testing.T) {
 	t.Parallel()
@@ -127,14 +149,7 @@ func TestHungRedisHoldsUpNobody(t *testing.T) {
 	s := newStage(t, server.URL()).start()
 	s.say(grant.SaysGranted, "before")
 	s.awaitAll(1)
-	pid, err := strconv.Atoi(s.info("server", "process_id"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+	thaw := s.freeze()
 	began := time.Now()
 	for i := range 20 {
 		s.say(grant.SaysGranted, fmt.Sprint("meanwhile", i))
@@ -145,9 +160,7 @@ func TestHungRedisHoldsUpNobody(t *testing.T) {
 		t.Errorf("events were applied after %v only", took)
 	}
 	s.await("the alarm is raised", func() bool { return s.alarms.stands("redis_down") })
-	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	thaw()
 	s.awaitAll(21)
 }
 
@@ -157,21 +170,42 @@ func TestShutdownWithHungRedis(t *testing.T) {
 	s := newStage(t, server.URL()).start()
 	s.say(grant.SaysGranted, "g1")
 	s.awaitAll(1)
-	pid, err := strconv.Atoi(s.info("server", "process_id"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
-	began := time.Now()
-	s.Shutdown()
-	took := time.Since(began)
-	t.Log("took", took)
-	if took > 25*time.Second {
+	s.freeze()
+	if took := shutdown(s.Queue, 5*time.Second); took > 6*time.Second {
 		t.Errorf("took %v", took)
 	}
+}
+
+// Work is called off in time even when its task cannot be given back.
+func TestShutdownWithHungRedisRecordsWhatWasUnderWay(t *testing.T) {
+	t.Parallel()
+	server := ownRedis(t)
+	s := newStage(t, server.URL()).start()
+	s.hold()
+	s.say(grant.SaysGranted, "g1")
+	s.await("it is under way", func() bool { _, running := s.world.counts(); return running == 1 })
+	s.freeze()
+	if took := shutdown(s.Queue, 5*time.Second); took > 6*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if _, running := s.world.counts(); running != 0 || !strings.Contains(s.log.String(), "code=interrupted") {
+		t.Errorf("%d running; not recorded before Shutdown returned:\n%s", running, s.log.tail())
+	}
+}
+
+// freeze has Redis answer nobody until the test ends or thaw is called.
+func (s *stage) freeze() (thaw func()) {
+	s.Helper()
+	pid, err := strconv.Atoi(s.info("server", "process_id"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		s.Fatal(err)
+	}
+	thaw = func() { _ = syscall.Kill(pid, syscall.SIGCONT) }
+	s.Cleanup(thaw)
+	return thaw
 }
 
 func TestInspectWarnsOfEviction(t *testing.T) {

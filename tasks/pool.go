@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,14 +17,15 @@ const (
 )
 
 // newPool is one kind's own server, so that a slow provider never holds up
-// another kind.
-func newPool(kind string, concurrency int, redis asynq.RedisConnOpt, shutdown time.Duration, log *slog.Logger) *asynq.Server {
+// another kind. Its work runs on a context made from working.
+func newPool(working context.Context, kind string, concurrency int, redis asynq.RedisConnOpt, log *slog.Logger) *asynq.Server {
 	return asynq.NewServer(redis, asynq.Config{
 		Concurrency:              concurrency,
 		Queues:                   map[string]int{kind: 1},
 		TaskCheckInterval:        pollEvery,
 		DelayedTaskCheckInterval: delayedEvery,
-		ShutdownTimeout:          shutdown,
+		ShutdownTimeout:          handBack,
+		BaseContext:              func() context.Context { return working },
 		RetryDelayFunc:           retryDelay,
 		IsFailure:                isFailure,
 		Logger:                   &quietLog{log: log.With(slog.String("queue", kind))},
@@ -35,20 +35,21 @@ func newPool(kind string, concurrency int, redis asynq.RedisConnOpt, shutdown ti
 
 // handler runs the worker for one task. It holds working meanwhile: when asynq
 // stops, it does not wait for the work it has called off.
-func handler(kind string, w *Worker, working *sync.RWMutex, done func(kind, task string)) asynq.Handler {
+func (q *Queue) handler(kind string) asynq.Handler {
 	return asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {
-		working.RLock()
-		defer working.RUnlock()
+		q.working.RLock()
+		defer q.working.RUnlock()
 		id, _ := asynq.GetTaskID(ctx)
-		defer done(kind, id)
-		return w.Work(ctx, string(t.Payload()))
+		defer q.Dispatcher.Done(kind, id)
+		err := q.Worker.Work(ctx, string(t.Payload()))
+		return kept(err, q.Dispatcher.Crowded(kind))
 	})
 }
 
-// startPools starts every pool; those that run are stopped again when one does not.
-func startPools(pools map[string]*asynq.Server, handlers map[string]asynq.Handler) error {
-	for kind, p := range pools {
-		if err := p.Start(handlers[kind]); err != nil && !errors.Is(err, asynq.ErrServerClosed) {
+// startPools starts every pool.
+func (q *Queue) startPools() error {
+	for kind, p := range q.pools {
+		if err := p.Start(q.handler(kind)); err != nil && !errors.Is(err, asynq.ErrServerClosed) {
 			return fmt.Errorf("start the pool of %s: %w", kind, err)
 		}
 	}

@@ -26,8 +26,8 @@ type Queue struct {
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
 
-	handlers map[string]asynq.Handler
-	working  sync.RWMutex // held for reading by all work under way
+	working sync.RWMutex       // held for reading by all work under way
+	callOff context.CancelFunc // ends the context of all work under way
 }
 
 // Start connects and runs everything. Redis may be down: it is waited for.
@@ -49,15 +49,16 @@ func assemble(o Options, private bool) (*Queue, error) {
 		return nil, err
 	}
 	client := connector.Client()
-	q := &Queue{Redis: connector, pools: map[string]*asynq.Server{}, handlers: map[string]asynq.Handler{}, closes: []func() error{client.Close}}
+	q := &Queue{Redis: connector, pools: map[string]*asynq.Server{}, closes: []func() error{client.Close}}
 	q.Dispatcher = newDispatcher(o, client)
 	q.Relay = NewRelay(o, q.Dispatcher.Offer)
 	q.Worker = NewWorker(o, func(d grant.Due) { q.Dispatcher.Offer([]grant.Due{d}) })
 	q.watch = &watch{client: client, kinds: q.Dispatcher.kinds, alarms: o.Alarms, reset: q.Dispatcher.Reset, private: private}
 	slow := connector.with(brake{100 * time.Millisecond})
+	working, callOff := context.WithCancel(context.Background())
+	q.callOff = callOff
 	for kind, k := range o.Kinds {
-		q.pools[kind] = newPool(kind, k.Concurrency, slow.with(idle{kind, q.Dispatcher.Busy, q.Dispatcher.sent[kind]}), o.Shutdown, o.Log)
-		q.handlers[kind] = handler(kind, q.Worker, &q.working, q.Dispatcher.Done)
+		q.pools[kind] = newPool(working, kind, k.Concurrency, slow.with(idle{kind, q.Dispatcher.Busy, q.Dispatcher.sent[kind]}), o.Log)
 	}
 	return q, nil
 }
@@ -68,8 +69,10 @@ func (q *Queue) run() error {
 	for _, run := range []func(context.Context){q.watch.Run, q.Dispatcher.Run, q.Relay.Run, q.sweep} {
 		q.wg.Go(func() { run(ctx) })
 	}
-	if err := startPools(q.pools, q.handlers); err != nil {
-		q.Shutdown()
+	if err := q.startPools(); err != nil {
+		soon, cancel := context.WithTimeout(context.Background(), callOffTime)
+		defer cancel()
+		q.Shutdown(soon)
 		return fmt.Errorf("tasks: %w", err)
 	}
 	return nil
@@ -87,7 +90,7 @@ func (q *Queue) sweep(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			q.Relay.Sweep(ctx)
+			q.Relay.Sweep()
 			q.Dispatcher.Sweep()
 		case <-ctx.Done():
 			return
@@ -97,34 +100,3 @@ func (q *Queue) sweep(ctx context.Context) {
 
 // RedisDown reports whether Redis did not answer the last probe.
 func (q *Queue) RedisDown() bool { return q.watch.down.Load() }
-
-// Shutdown stops taking up work and waits for what is under way, as long as
-// Options.Shutdown allows; then it is called off, goes back to the queue, and
-// gets a moment to record how far it came.
-func (q *Queue) Shutdown() {
-	q.stop()
-	var pools sync.WaitGroup
-	for _, p := range q.pools {
-		pools.Go(p.Shutdown)
-	}
-	pools.Wait()
-	q.wg.Wait()
-	q.recorded(recordTime + time.Second)
-	for _, c := range q.closes {
-		_ = c()
-	}
-}
-
-// recorded waits up to d until no work is under way.
-func (q *Queue) recorded(d time.Duration) {
-	idle := make(chan struct{})
-	go func() {
-		q.working.Lock()
-		defer q.working.Unlock()
-		close(idle)
-	}()
-	select {
-	case <-idle:
-	case <-time.After(d):
-	}
-}

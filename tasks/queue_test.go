@@ -183,7 +183,7 @@ func TestTaskOfWhichAPartIsLost(t *testing.T) {
 				s.await("the dispatcher knows", func() bool {
 					s.Dispatcher.mu.Lock()
 					defer s.Dispatcher.mu.Unlock()
-					return len(s.Dispatcher.queued["lamp"]) == 0
+					return len(s.Dispatcher.queues["lamp"].queued) == 0
 				})
 			})
 		})
@@ -206,7 +206,8 @@ func TestPausedQueueIsNotFilledUp(t *testing.T) {
 			s.await("the dispatcher looked", func() bool {
 				s.Dispatcher.mu.Lock()
 				defer s.Dispatcher.mu.Unlock()
-				return !s.Dispatcher.behind["lamp"] && len(s.Dispatcher.queued["lamp"]) == 20
+				lamps := s.Dispatcher.queues["lamp"]
+				return !lamps.behind && len(lamps.queued) == 20
 			})
 		}
 		if n := s.pending(); n != 20 {
@@ -227,7 +228,7 @@ func TestShutdownWaitsForRunningWork(t *testing.T) {
 		s.say(grant.SaysGranted, "g1")
 		s.await("it is under way", func() bool { _, running := s.world.counts(); return running == 1 })
 		down := make(chan struct{})
-		go func() { s.Shutdown(); close(down) }()
+		go func() { shutdown(s.Queue, 10*time.Second); close(down) }()
 		select {
 		case <-down:
 			t.Error("did not wait")
@@ -242,9 +243,7 @@ func TestShutdownWaitsForRunningWork(t *testing.T) {
 func TestShutdownReturnsWorkThatTakesTooLong(t *testing.T) {
 	t.Parallel()
 	onEachRedis(t, func(t *testing.T, url string) {
-		s := newStage(t, url)
-		s.opts.Shutdown = 50 * time.Millisecond
-		s.start()
+		s := newStage(t, url).start()
 		s.world.set(func(ctx context.Context, _ string) error {
 			<-ctx.Done()
 			<-time.After(300 * time.Millisecond) // a provider call takes a moment to break off
@@ -252,7 +251,7 @@ func TestShutdownReturnsWorkThatTakesTooLong(t *testing.T) {
 		})
 		s.say(grant.SaysGranted, "g1")
 		s.await("it is under way", func() bool { _, running := s.world.counts(); return running == 1 })
-		s.Shutdown()
+		shutdown(s.Queue, 2*time.Second)
 		if _, running := s.world.counts(); running != 0 || !strings.Contains(s.log.String(), "code=interrupted") {
 			t.Errorf("%d running; not recorded before Shutdown returned:\n%s", running, s.log.tail())
 		}
@@ -263,6 +262,26 @@ func TestShutdownReturnsWorkThatTakesTooLong(t *testing.T) {
 		s.start().awaitAll(1)
 		if strings.Contains(s.log.String(), "attempt=1 class=transient") {
 			t.Errorf("the interruption counted as an attempt:\n%s", s.log.tail())
+		}
+	})
+}
+
+// A fulfiller that does not listen must not keep the process from ending.
+func TestShutdownEndsInTimeWhateverStillRuns(t *testing.T) {
+	t.Parallel()
+	onEachRedis(t, func(t *testing.T, url string) {
+		s := newStage(t, url).start()
+		open := make(chan struct{})
+		s.Cleanup(func() { close(open) })
+		s.world.set(func(context.Context, string) error { <-open; return nil })
+		s.say(grant.SaysGranted, names(8)...)
+		s.await("some are under way", func() bool { _, running := s.world.counts(); return running == 4 })
+		const within = 2 * time.Second
+		if took := shutdown(s.Queue, within); took < within || took > within+time.Second {
+			t.Errorf("took %v of %v", took, within)
+		}
+		if n := s.pending(); n != 8 {
+			t.Errorf("%d tasks are in the queue", n)
 		}
 	})
 }

@@ -2,18 +2,23 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"fulfilld/grant"
 )
 
 const (
-	applyBatch  = 64  // events applied in one commit: small, so that intake waits little
+	findBatch   = 128 // events looked up at once
+	applyBatch  = 32  // events handed over at once: while they are applied, the next are decoded
 	spreadBatch = 500 // grants told of a benefit's edit in one commit
 	ownOnly     = 400 * 24 * 3600 * time.Second
-	settled     = 5 * time.Second // a process that has not applied its event by then is taken for dead
+	settled     = 5 * time.Second  // a process that has not applied its event by then is taken for dead
+	findTime    = 30 * time.Second // how long the ledger may take to tell: its connection may be dead without saying so
 )
 
 // Relay turns accepted events into what is owed, and tells the dispatcher what
@@ -24,6 +29,7 @@ type Relay struct {
 	offer  func([]grant.Due)
 	log    *slog.Logger
 	wake   chan struct{}
+	others atomic.Bool // what other processes have left lying is to be applied too
 }
 
 // NewRelay makes a relay; offer is told of what became due.
@@ -53,19 +59,29 @@ func (r *Relay) Run(ctx context.Context) {
 	}
 }
 
-// Sweep also applies what other processes have left lying.
-func (r *Relay) Sweep(ctx context.Context) { r.drain(ctx, settled) }
+// Sweep has Run apply what other processes have left lying, too.
+func (r *Relay) Sweep() {
+	r.others.Store(true)
+	r.Wake()
+}
 
 // drain applies until nothing is left, or something stands in the way: then
 // the sweep tries again.
 func (r *Relay) drain(ctx context.Context, othersAfter time.Duration) {
 	for ctx.Err() == nil {
-		n, err := r.Step(ctx, othersAfter)
+		after := othersAfter
+		if r.others.Swap(false) {
+			after = min(after, settled)
+		}
+		n, err := r.Step(ctx, after)
 		if err != nil && ctx.Err() == nil {
 			r.log.Error("events not applied; the sweep tries again", slog.Any("err", err))
 		}
-		if n == 0 || err != nil {
+		if err != nil || n == 0 {
 			return
+		}
+		if after != othersAfter {
+			r.others.Store(true) // there may be more of theirs
 		}
 	}
 }
@@ -73,23 +89,47 @@ func (r *Relay) drain(ctx context.Context, othersAfter time.Duration) {
 // Step applies one batch of events and tells one portion of a changed
 // benefit's grants. It returns how much it found to do.
 func (r *Relay) Step(ctx context.Context, othersAfter time.Duration) (n int, err error) {
-	found, err := r.ledger.Unapplied(ctx, othersAfter, applyBatch)
+	found, err := r.find(ctx, othersAfter)
 	if err != nil {
 		return 0, err
 	}
-	if len(found) > 0 {
-		due, err := r.ledger.Apply(ctx, r.read(found))
-		r.offer(due)
-		if err != nil {
-			return 0, err
-		}
-	}
+	failed := r.apply(ctx, found)
 	due, more, err := r.ledger.Spread(ctx, spreadBatch)
 	r.offer(due)
 	if more {
 		n++
 	}
-	return n + len(found), err
+	return n + len(found), errors.Join(failed, err)
+}
+
+func (r *Relay) find(ctx context.Context, othersAfter time.Duration) ([]grant.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, findTime)
+	defer cancel()
+	return r.ledger.Unapplied(ctx, othersAfter, findBatch)
+}
+
+// apply decodes the next events while the last ones are being applied. Those
+// that cannot be applied do not hold up the ones after them.
+func (r *Relay) apply(ctx context.Context, found []grant.Event) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	decoded := make(chan []grant.Decoded)
+	go func() {
+		defer close(decoded)
+		for some := range slices.Chunk(found, applyBatch) {
+			select {
+			case decoded <- r.read(some):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for batch := range decoded {
+		due, failed := r.ledger.Apply(ctx, batch)
+		r.offer(due)
+		err = errors.Join(err, failed)
+	}
+	return errors.Join(err, ctx.Err())
 }
 
 func (r *Relay) read(events []grant.Event) []grant.Decoded {

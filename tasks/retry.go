@@ -17,6 +17,7 @@ const (
 	maxBackoff   = time.Hour
 	giveUpAfter  = 20 * 24 * time.Hour // of failing in a row: then a person must look
 	longestWait  = 24 * time.Hour      // no provider that asks for more is believed
+	keptFor      = time.Minute         // what waits longer is the ledger's alone to remember
 )
 
 // outcome is the one place where an error's class becomes a next step. While
@@ -132,8 +133,7 @@ type later struct {
 func (l *later) Error() string { return l.err.Error() }
 func (l *later) Unwrap() error { return l.err }
 
-// passOn tells the queue, whose dashboard shows it under Retry or Archived; the
-// ledger's copy is the one that counts.
+// passOn tells the queue; the ledger's copy is the one that counts.
 func passOn(f grant.Held, o grant.Outcome, cause error) error {
 	if cause == nil {
 		return nil
@@ -143,6 +143,18 @@ func passOn(f grant.Held, o grant.Outcome, cause error) error {
 		return errors.Join(cause, asynq.SkipRetry)
 	}
 	return &later{time.Until(o.DueAt), o.Class == string(fulfillers.ClassThrottled), cause}
+}
+
+// kept is what the queue makes of a failure: its dashboard shows under Retry
+// what is tried again soon, and under Archived what is not. What waits longer,
+// or finds the room for retries taken, ends its task: the ledger knows when it
+// is due, and the sweep queues it again.
+func kept(err error, crowded bool) error {
+	var l *later
+	if errors.As(err, &l) && (crowded || l.delay > keptFor) {
+		return nil
+	}
+	return err
 }
 
 // retryDelay is how long the queue waits before it runs a failed task again.

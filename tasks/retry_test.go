@@ -245,6 +245,28 @@ func TestPassOn(t *testing.T) {
 	}
 }
 
+func TestWhatWaitsLongIsTheLedgersToRemember(t *testing.T) {
+	f := held(grant.Pending)
+	for wait, stays := range map[time.Duration]bool{
+		-time.Minute: true, time.Second: true, keptFor: true, keptFor + time.Second: false, longestWait: false,
+	} {
+		for _, class := range []string{"transient", "throttled", "action_required"} {
+			err := passOn(f, grant.Outcome{Action: grant.DoGrant, DueAt: time.Now().Add(wait), Class: class}, errAway)
+			if got := kept(err, false); (got != nil) != stays {
+				t.Errorf("%s, due in %v: the queue is told %v", class, wait, got)
+			}
+			if got := kept(err, true); got != nil {
+				t.Errorf("%s, due in %v, without room: the queue is told %v", class, wait, got)
+			}
+		}
+	}
+	for _, err := range []error{nil, errAway, passOn(f, grant.Outcome{Action: grant.DoGrant, State: grant.Failed}, errAway)} {
+		if got := kept(err, true); got != err { //nolint:errorlint // the very same
+			t.Errorf("%v became %v", err, got)
+		}
+	}
+}
+
 func TestRetryDelayOfTheQueuesOwnErrors(t *testing.T) {
 	if d := retryDelay(5, fmt.Errorf("x: %w", asynq.ErrLeaseExpired), nil); d != 0 {
 		t.Errorf("an expired lease waits %v", d)

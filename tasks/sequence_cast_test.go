@@ -4,11 +4,12 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"fulfilld/fulfillers"
-	"fulfilld/grant"
 	"maps"
 	"slices"
 	"time"
+
+	"fulfilld/fulfillers"
+	"fulfilld/grant"
 
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
@@ -124,6 +125,9 @@ func (r *run) speak() {
 	for i := range r.below(10) {
 		said = append(said, r.fact(i))
 	}
+	if r.below(3) == 0 {
+		said = append(said, r.recovery()...)
+	}
 	for i, n := range said {
 		r.post(i, n, r.below(5) == 0)
 	}
@@ -224,6 +228,17 @@ func (r *run) subscription(v grant.Version) grant.Subscription {
 		s.CanceledAt = v.At
 	}
 	return s
+}
+
+// recovery is a payment that failed and was made good in one of the last two ticks.
+func (r *run) recovery() []grant.News {
+	s := grant.Subscription{ID: r.bought(false), ProductID: r.products[0]}
+	failed, paid := s, s
+	failed.Status, failed.PastDueAt = "past_due", r.at(0)
+	failed.Version.At = r.at(r.below(ticks - 2))
+	paid.Status, paid.Version.At = "active", r.at(ticks-1-r.below(2))
+	failed.Version.Sent, paid.Version.Sent = failed.Version.At.Add(time.Second), paid.Version.At.Add(time.Second)
+	return []grant.News{{Subscriptions: []grant.Subscription{failed}}, {Subscriptions: []grant.Subscription{paid}}}
 }
 
 // seat is one of a grant's purchase. The body of a revoked one may not say whose it was.

@@ -4,11 +4,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"fulfilld/grant"
 	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"fulfilld/grant"
 
 	gocmp "github.com/google/go-cmp/cmp"
 )

@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
+	"time"
+
 	"fulfilld/fulfillers"
 	"fulfilld/fulfillers/licensekeys"
 	"fulfilld/grant"
 	"fulfilld/ledger"
 	"fulfilld/tasks"
-	"log/slog"
-	"time"
 )
 
 // mortal is the relay's ledger.
@@ -45,7 +46,7 @@ type hand struct {
 
 func (h *hand) kinds() map[string]fulfillers.Built {
 	return map[string]fulfillers.Built{
-		"license_keys": {Fulfiller: licensekeys.New(licensekeys.Config{}, h), Concurrency: 2},
+		"license_keys": {Fulfiller: licensekeys.New(licensekeys.Config{}, h), Concurrency: 2, Local: h.pauseAt == "" && h.dieAt == ""},
 		"tally":        {Fulfiller: tally{h}, Concurrency: 2},
 	}
 }
@@ -54,7 +55,8 @@ func (h *hand) worker() *tasks.Worker {
 	return tasks.NewWorker(tasks.Options{Ledger: h, Kinds: h.kinds(), Log: slog.New(slog.DiscardHandler)}, func(grant.Due) {})
 }
 
-// at is a place between two lines. Who was overtaken lives to notice it: a
+// at is a place between two lines. Whose lease was overtaken may die all the same
+// with keys, which know what is owed; with a tally he lives to notice it, as a
 // lease outlasts whatever is done under it, except when a process stands still.
 func (h *hand) at(place string) error {
 	if h.dead {
@@ -65,7 +67,7 @@ func (h *hand) at(place string) error {
 		h.meanwhile()
 		h.overtaken = h.run.expired > before
 	}
-	if place == h.dieAt && !h.overtaken {
+	if place == h.dieAt && (!h.overtaken || grant.KindOf(h.id) == "license_keys") {
 		h.dead = true
 		h.run.ends.died.Add(1)
 		return errDied
@@ -77,7 +79,7 @@ func (h *hand) at(place string) error {
 func (h *hand) meanwhile() {
 	r := h.run
 	if pick(r, "news", true, false) {
-		r.arrive(1 + r.below(4))
+		r.arrive(1 + r.below(8))
 		r.drain()
 	}
 	for range r.below(3) {
@@ -129,9 +131,9 @@ func (h *hand) Record(ctx context.Context, held grant.Held, o grant.Outcome) (*g
 }
 
 // IssueLicenseKey implements licensekeys.Store. No fulfilment ever has two keys.
-func (h *hand) IssueLicenseKey(ctx context.Context, want grant.LicenseKey) (k grant.LicenseKey, err error) {
+func (h *hand) IssueLicenseKey(ctx context.Context, want grant.LicenseKey, generation int64) (k grant.LicenseKey, err error) {
 	err = h.act(func() error {
-		k, err = h.Ledger.IssueLicenseKey(ctx, want)
+		k, err = h.Ledger.IssueLicenseKey(ctx, want, generation)
 		return err
 	})
 	if k.Key == "" {
@@ -145,8 +147,8 @@ func (h *hand) IssueLicenseKey(ctx context.Context, want grant.LicenseKey) (k gr
 }
 
 // RevokeLicenseKey implements licensekeys.Store.
-func (h *hand) RevokeLicenseKey(ctx context.Context, id string) error {
-	return h.act(func() error { return h.Ledger.RevokeLicenseKey(ctx, id) })
+func (h *hand) RevokeLicenseKey(ctx context.Context, id string, generation int64) error {
+	return h.act(func() error { return h.Ledger.RevokeLicenseKey(ctx, id, generation) })
 }
 
 // tally is a kind that acts on renewals.

@@ -216,9 +216,9 @@ func (r *run) arrive(n int) {
 func (r *run) work(id string, depth int) {
 	h := &hand{run: r, Ledger: r.Ledger, id: id}
 	if depth == 0 {
-		h.pauseAt = pick(r, "the worker pauses", "", "", "looked", "acting", "acted", "recorded")
+		h.pauseAt = pick(r, "the worker pauses", "", "", "looked", "acting", "acting", "acted", "recorded")
 	}
-	h.dieAt = pick(r, "the worker dies", "", "", "", "", "looked", "acting", "acted", "recorded")
+	h.dieAt = pick(r, "the worker dies", "", "", "", "", "looked", "acting", "acted", "acted", "recorded")
 	h.refused = r.below(8) == 0
 	_ = h.worker().Work(r.ctx, id)
 }

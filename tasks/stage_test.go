@@ -170,7 +170,7 @@ func newStage(t *testing.T, url string) *stage {
 	}
 	t.Cleanup(func() { _ = s.client.Close() })
 	s.opts = Options{
-		Ledger: l, Decode: decodeTest, RedisURL: url, Alarms: s.alarms, Shutdown: 10 * time.Second,
+		Ledger: l, Decode: decodeTest, RedisURL: url, Alarms: s.alarms,
 		Kinds: map[string]fulfillers.Built{"lamp": {Fulfiller: s.world, Concurrency: 4}},
 		Log:   slog.New(slog.NewTextHandler(s.log, nil)),
 	}
@@ -191,8 +191,17 @@ func (s *stage) start(set ...func(*Queue)) *stage {
 		s.Fatal(err)
 	}
 	s.Queue = q
-	s.Cleanup(sync.OnceFunc(q.Shutdown))
+	s.Cleanup(func() { shutdown(q, 10*time.Second) })
 	return s
+}
+
+// shutdown stops a queue, and tells how long that took.
+func shutdown(q *Queue, within time.Duration) (took time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	began := time.Now()
+	q.Shutdown(ctx)
+	return time.Since(began)
 }
 
 // decodeTest reads an event's body as the news themselves.

@@ -33,6 +33,7 @@ type events interface {
 // work is what a worker needs.
 type work interface {
 	Look(ctx context.Context, id string, lease time.Duration) (grant.Held, error)
+	Through(ctx context.Context, id string, act func(context.Context, grant.Held) grant.Outcome) (again *grant.Due, err error)
 	Renew(ctx context.Context, h grant.Held, lease time.Duration) error
 	Record(ctx context.Context, h grant.Held, o grant.Outcome) (again *grant.Due, lost bool, err error)
 }
@@ -55,5 +56,4 @@ type Options struct {
 	Metrics  *Metrics
 	Alarms   Alarms
 	Log      *slog.Logger
-	Shutdown time.Duration // how long workers may finish when stopping
 }

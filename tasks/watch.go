@@ -69,6 +69,7 @@ func (w *watch) probe(ctx context.Context) {
 		return
 	}
 	w.alarms.Resolve("redis_down")
+	w.tellPaused(probe)
 	back, emptied := w.down.Swap(false), w.epoch != "" && w.epoch != epoch
 	w.epoch = epoch
 	if emptied {
@@ -94,6 +95,29 @@ func (w *watch) sentinel(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return w.client.Get(ctx, sentinelKey).Result()
+}
+
+// tellPaused warns of queues that somebody has paused, which only the dashboard
+// shows otherwise: what is due there waits without an error.
+func (w *watch) tellPaused(ctx context.Context) {
+	found := make([]*redis.IntCmd, len(w.kinds))
+	_, err := w.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, kind := range w.kinds {
+			found[i] = p.Exists(ctx, fmt.Sprintf("asynq:{%s}:paused", kind))
+		}
+		return nil
+	})
+	if err != nil {
+		return // that Redis is away is the sentinel's to say
+	}
+	var paused []string
+	for i, kind := range w.kinds {
+		if found[i].Val() > 0 {
+			paused = append(paused, kind)
+		}
+	}
+	w.alarm("queue_paused", len(paused) > 0, "paused queues: "+strings.Join(paused, ", ")+"; what is due there waits",
+		"Press resume beside it on the dashboard, /queues/ of admin.listen.")
 }
 
 // inspect warns of a Redis that may drop or refuse tasks. A server that does

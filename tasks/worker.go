@@ -33,6 +33,11 @@ type Worker struct {
 // Work brings the world to what is owed for one fulfilment. It returns nil when
 // there is nothing more to do now, and else an error that carries the delay.
 func (w *Worker) Work(ctx context.Context, id string) error {
+	if w.kinds[grant.KindOf(id)].Local {
+		if done, err := w.through(ctx, id); done || ctx.Err() != nil {
+			return err
+		}
+	}
 	f, err := w.ledger.Look(ctx, id, lease)
 	if errors.Is(err, grant.ErrNotFound) {
 		return nil
@@ -47,22 +52,54 @@ func (w *Worker) Work(ctx context.Context, id string) error {
 	return w.record(ctx, f, act, props, time.Since(started), err)
 }
 
+// through sees a fulfilment of a local kind through in one commit. When that
+// fails, it is not done: then it is worth the longer way, which records why.
+func (w *Worker) through(ctx context.Context, id string) (done bool, err error) {
+	var f grant.Held
+	var o grant.Outcome
+	var cause error
+	again, err := w.ledger.Through(ctx, id, func(ctx context.Context, h grant.Held) grant.Outcome {
+		act, started := decide(h), time.Now()
+		var props grant.Properties
+		props, cause = w.call(ctx, act, h)
+		f, o = h, conclude(ctx, h, act, props, time.Since(started), cause)
+		return o
+	})
+	switch {
+	case errors.Is(err, grant.ErrNotFound):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("see %s through: %w", id, err)
+	}
+	w.report(f, o, false, cause)
+	if again != nil {
+		w.again(*again)
+	}
+	return true, passOn(f, o, cause)
+}
+
 // act asks the fulfiller, under a lease that is kept alive and a deadline that
 // ends before it.
-func (w *Worker) act(ctx context.Context, act grant.Action, f grant.Held) (props grant.Properties, err error) {
+func (w *Worker) act(ctx context.Context, act grant.Action, f grant.Held) (grant.Properties, error) {
 	if act == grant.DoNothing {
 		return nil, nil
-	}
-	if f.Target.Problem != "" && act == grant.DoGrant {
-		return nil, fulfillers.Permanent("bad_spec", f.Target.Problem)
-	}
-	kind, ok := w.kinds[f.Kind]
-	if !ok {
-		return nil, fulfillers.Permanent("unmanaged", fmt.Sprintf("no fulfiller for %s is switched on; add fulfillers.%s to the config", f.Kind, f.Kind))
 	}
 	ctx, cancel := context.WithTimeout(ctx, actWithin)
 	defer cancel()
 	defer w.keep(ctx, cancel, f)()
+	return w.call(ctx, act, f)
+}
+
+func (w *Worker) call(ctx context.Context, act grant.Action, f grant.Held) (props grant.Properties, err error) {
+	kind, ok := w.kinds[f.Kind]
+	switch {
+	case act == grant.DoNothing:
+		return nil, nil
+	case f.Target.Problem != "" && act == grant.DoGrant:
+		return nil, fulfillers.Permanent("bad_spec", f.Target.Problem)
+	case !ok:
+		return nil, fulfillers.Permanent("unmanaged", fmt.Sprintf("no fulfiller for %s is switched on; add fulfillers.%s to the config", f.Kind, f.Kind))
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			w.log.Error("panic in a fulfiller", slog.String("kind", f.Kind), slog.String("action", string(act)), slog.String("stack", string(debug.Stack())))
@@ -134,12 +171,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // record writes down what was seen and passes the outcome on. Its context
 // outlives shutdown: what happened must be remembered.
 func (w *Worker) record(ctx context.Context, f grant.Held, act grant.Action, props grant.Properties, took time.Duration, cause error) error {
-	stopping := ctx.Err() != nil
-	o := outcome(f, act, cause, stopping, time.Now())
-	o.Took = took
-	if cause == nil && act == grant.DoGrant {
-		o.Properties, o.Applied = props, f.Target.Params
-	}
+	o := conclude(ctx, f, act, props, took, cause)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
 	again, lost, err := w.ledger.Record(ctx, f, o)
@@ -152,6 +184,15 @@ func (w *Worker) record(ctx context.Context, f grant.Held, act grant.Action, pro
 		w.again(*again)
 	}
 	return passOn(f, o, cause)
+}
+
+func conclude(ctx context.Context, f grant.Held, act grant.Action, props grant.Properties, took time.Duration, cause error) grant.Outcome {
+	o := outcome(f, act, cause, ctx.Err() != nil, time.Now())
+	o.Took = took
+	if cause == nil && act == grant.DoGrant {
+		o.Properties, o.Applied = props, f.Target.Params
+	}
+	return o
 }
 
 // report is the attempt's one log line, its metrics, and its alarm.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"log/slog"
+	"os"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +26,7 @@ func serveCommand(o *options) *cobra.Command {
 
 // serve runs until the context ends, then lets what is under way finish.
 func serve(cmd *cobra.Command, o *options, single bool) error {
+	spareProcs()
 	log := logger(o.config(), cmd.ErrOrStderr())
 	tasks.LogRedis(log)
 	d, err := startDaemon(cmd.Context(), o, log, single)
@@ -39,5 +42,15 @@ func serve(cmd *cobra.Command, o *options, single bool) error {
 	case err := <-d.failed:
 		d.close()
 		return err
+	}
+}
+
+// spareProcs gives Go's scheduler two places more than there are processors. A
+// thread that waits for the disk keeps its place for a while, and on a small
+// machine the others would wait with it. GOMAXPROCS in the environment is
+// respected.
+func spareProcs() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // Config is the license_keys section of the config.
 type Config struct {
-	// Concurrency is how many keys are issued at a time. Default 16.
+	// Concurrency is how many keys are issued at a time. Default 64.
 	Concurrency int `yaml:"concurrency"`
 
 	// ActivationURL is a link shown to the customer beside the key. In it
@@ -22,7 +22,7 @@ type Config struct {
 
 // Kind is this package's entry in the list of kinds. It is on by default.
 func Kind(store Store) fulfillers.Kind {
-	return fulfillers.Define("license_keys", true, Config{Concurrency: 16},
+	return fulfillers.Define("license_keys", true, Config{Concurrency: 64},
 		func(c Config) (fulfillers.Fulfiller, int, error) {
 			return New(c, store), c.Concurrency, c.check()
 		})

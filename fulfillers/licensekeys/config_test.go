@@ -17,7 +17,7 @@ func TestLicenseKeysAreOnWithoutConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !k.Default || k.Name != "license_keys" || b.Concurrency != 16 {
+	if !k.Default || k.Name != "license_keys" || b.Concurrency != 64 {
 		t.Errorf("kind %q, default %v, concurrency %d", k.Name, k.Default, b.Concurrency)
 	}
 }

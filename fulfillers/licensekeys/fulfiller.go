@@ -23,12 +23,13 @@ type Store interface {
 	// IssueLicenseKey stores want under an id of its own and returns the stored row. If the
 	// fulfilment has a key already, that key keeps its id, text, usage,
 	// activations and what the merchant set; it takes want's limits and
-	// expiry and becomes active.
-	IssueLicenseKey(ctx context.Context, want grant.LicenseKey) (grant.LicenseKey, error)
+	// expiry and becomes active. It fails, and changes nothing, when generation
+	// is no longer the fulfilment's.
+	IssueLicenseKey(ctx context.Context, want grant.LicenseKey, generation int64) (grant.LicenseKey, error)
 
 	// RevokeLicenseKey makes the fulfilment's key inactive and keeps it. No
-	// key is no error.
-	RevokeLicenseKey(ctx context.Context, fulfilmentID string) error
+	// key is no error. It fails like IssueLicenseKey.
+	RevokeLicenseKey(ctx context.Context, fulfilmentID string, generation int64) error
 }
 
 // Fulfiller issues license keys. It is made by [New].
@@ -39,6 +40,9 @@ type Fulfiller struct {
 
 // New returns a fulfiller that keeps its keys in store.
 func New(c Config, store Store) *Fulfiller { return &Fulfiller{c, store} }
+
+// Local implements fulfillers.Local.
+func (*Fulfiller) Local() {}
 
 // Check implements fulfillers.Fulfiller.
 func (*Fulfiller) Check(raw json.RawMessage) error {
@@ -52,7 +56,7 @@ func (l *Fulfiller) Grant(ctx context.Context, f grant.Fulfilment) (grant.Proper
 	if err != nil {
 		return nil, err
 	}
-	k, err := l.store.IssueLicenseKey(ctx, want)
+	k, err := l.store.IssueLicenseKey(ctx, want, f.Generation)
 	if err != nil {
 		err = withoutKey(err, want)
 		return nil, fulfillers.Transient("store", fmt.Errorf("license_keys: issue the key of %s: %w", f.ID, err))
@@ -63,7 +67,7 @@ func (l *Fulfiller) Grant(ctx context.Context, f grant.Fulfilment) (grant.Proper
 // Revoke implements fulfillers.Fulfiller. The key stays known, so that a later
 // grant revives it.
 func (l *Fulfiller) Revoke(ctx context.Context, f grant.Fulfilment) error {
-	if err := l.store.RevokeLicenseKey(ctx, f.ID); err != nil {
+	if err := l.store.RevokeLicenseKey(ctx, f.ID, f.Generation); err != nil {
 		return fulfillers.Transient("store", fmt.Errorf("license_keys: revoke the key of %s: %w", f.ID, err))
 	}
 	return nil
@@ -79,6 +83,7 @@ func wanted(f grant.Fulfilment) (grant.LicenseKey, error) {
 	if err != nil {
 		return grant.LicenseKey{}, fulfillers.Transient("random", err)
 	}
+	p.ExpireSubscriptions = p.ExpireSubscriptions && f.Target.Configured()
 	if k.ExpiresAt, err = p.expiry(f.Grant); err != nil {
 		return grant.LicenseKey{}, err
 	}

@@ -22,8 +22,8 @@ type params struct {
 	Activations *activations `json:"activations"`
 	LimitUsage  *int64       `json:"limit_usage"`
 
-	// ExpireSubscriptions lets Expires count for subscriptions too. The
-	// platform has no such property: only a config entry sets it.
+	// ExpireSubscriptions lets Expires count for subscriptions too. It is the
+	// operator's to say: from anywhere but a config entry it has no effect.
 	ExpireSubscriptions bool `json:"expire_subscriptions"`
 }
 

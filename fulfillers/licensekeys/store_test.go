@@ -19,7 +19,7 @@ type memory struct {
 
 func newMemory() *memory { return &memory{rows: map[string]grant.LicenseKey{}} }
 
-func (m *memory) IssueLicenseKey(ctx context.Context, want grant.LicenseKey) (grant.LicenseKey, error) {
+func (m *memory) IssueLicenseKey(ctx context.Context, want grant.LicenseKey, _ int64) (grant.LicenseKey, error) {
 	if err := m.enter(ctx, want.Key); err != nil {
 		return grant.LicenseKey{}, err
 	}
@@ -35,7 +35,7 @@ func (m *memory) IssueLicenseKey(ctx context.Context, want grant.LicenseKey) (gr
 	return k, nil
 }
 
-func (m *memory) RevokeLicenseKey(ctx context.Context, id string) error {
+func (m *memory) RevokeLicenseKey(ctx context.Context, id string, _ int64) error {
 	if err := m.enter(ctx, ""); err != nil {
 		return err
 	}

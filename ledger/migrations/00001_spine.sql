@@ -90,17 +90,20 @@ CREATE TABLE product_benefits (
 );
 
 CREATE TABLE subscriptions (
-    id          TEXT PRIMARY KEY,
-    customer_id TEXT   NOT NULL,
-    product_id  TEXT   NOT NULL,
-    status      TEXT   NOT NULL,
-    past_due_at BIGINT NOT NULL,
-    canceled_at BIGINT NOT NULL,
-    ended_at    BIGINT NOT NULL,
-    paused_at   BIGINT NOT NULL,
-    fields      TEXT   NOT NULL,
-    ver_at      BIGINT NOT NULL,
-    ver_sent    BIGINT NOT NULL
+    id             TEXT PRIMARY KEY,
+    customer_id    TEXT   NOT NULL,
+    product_id     TEXT   NOT NULL,
+    status         TEXT   NOT NULL,
+    past_due_at    BIGINT NOT NULL,
+    canceled_at    BIGINT NOT NULL,
+    ended_at       BIGINT NOT NULL,
+    paused_at      BIGINT NOT NULL,
+    standings      TEXT   NOT NULL,         -- grant.Standings: how it stood of late
+    recovered_at   BIGINT NOT NULL,         -- what they come to: a failed payment was made good,
+    recovered_from BIGINT NOT NULL,         -- which had been past due since
+    fields         TEXT   NOT NULL,
+    ver_at         BIGINT NOT NULL,
+    ver_sent       BIGINT NOT NULL
 );
 
 CREATE TABLE orders (

@@ -1,0 +1,58 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+
+	"fulfilld/grant"
+)
+
+// Through sees a fulfilment that is due through in one commit: act decides and
+// acts, and says what is to be recorded. Whatever it asks of this ledger by its
+// context belongs to the same commit; it must do nothing else that lasts, nor
+// wait for anything, and may be called again when the commit fails. Through
+// returns the fulfilment when that is due again at once, and ErrNotFound when
+// there is nothing to do.
+func (l *Ledger) Through(ctx context.Context, id string, act func(context.Context, grant.Held) grant.Outcome) (*grant.Due, error) {
+	type seen struct {
+		recorded
+		found bool
+	}
+	got, err := ask(ctx, l.writers, work, func(t *tx) (seen, error) {
+		h, err := l.held(t, id, ` AND f.due_at > 0 AND f.due_at <= {{now}} AND f.lease_until <= {{now}} {{lock f}}`)
+		if errors.Is(err, ErrNotFound) { // no error: it would undo the neighbours' commit
+			return seen{}, nil
+		}
+		if err != nil {
+			return seen{}, err
+		}
+		h.Starts++
+		t.owed = id
+		o := act(context.WithValue(ctx, insideKey{}, t), h)
+		t.owed = ""
+		if t.spoilt != nil {
+			return seen{}, t.spoilt
+		}
+		rec, err := t.record(h, o)
+		return seen{rec, true}, err
+	})
+	if err == nil && !got.found {
+		err = ErrNotFound
+	}
+	return got.again, err
+}
+
+// insideKey finds the transaction that a context's call belongs to.
+type insideKey struct{}
+
+// inside runs a write in the transaction the call belongs to; ok is false when
+// it belongs to none. One that fails spoils the transaction.
+func inside[T any](ctx context.Context, fn func(*tx) (T, error)) (got T, ok bool, err error) {
+	t, ok := ctx.Value(insideKey{}).(*tx)
+	if !ok {
+		return got, false, nil
+	}
+	got, err = fn(t)
+	t.spoilt = errors.Join(t.spoilt, err)
+	return got, true, err
+}
