@@ -75,7 +75,7 @@ func (v *validation) database(text string) {
 	}
 }
 
-var redisSchemes = []string{"redis", "rediss", "redis-sentinel", "redis-cluster"}
+var redisSchemes = []string{"redis", "rediss", "redis-sentinel", "redis-sentinel+tls", "redis-cluster", "redis-cluster+tls"}
 
 func (v *validation) redis(text string) {
 	if text == "" {

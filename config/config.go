@@ -73,14 +73,15 @@ type Admin struct {
 type Database struct {
 	// URL is sqlite://PATH or postgres://user:password@host/db.
 	// Default sqlite://./data/fulfilld.db.
-	URL string `yaml:"url"`
+	URL string `yaml:"url" file:"true"`
 }
 
 // Redis is where the queue lives.
 type Redis struct {
-	// URL is redis://, rediss://, redis-sentinel:// or redis-cluster://.
+	// URL is redis://, redis-sentinel:// or redis-cluster://, or with TLS
+	// rediss://, redis-sentinel+tls:// or redis-cluster+tls://.
 	// Default: empty, a Redis inside the process.
-	URL string `yaml:"url"`
+	URL string `yaml:"url" file:"true"`
 }
 
 // Webhooks are the platforms that may send events.
@@ -112,6 +113,8 @@ type Retention struct {
 	// IDs keeps event ids and hashes, which recognise a duplicate. Default 400d.
 	IDs time.Duration `yaml:"ids"`
 	// Bodies keeps raw payloads, which hold addresses; at most IDs. Default 90d.
+	// A failed event keeps its own for as long as IDs, one that is not applied
+	// yet until it is.
 	Bodies time.Duration `yaml:"bodies"`
 }
 
@@ -128,7 +131,7 @@ type Alerts struct {
 	// URL receives a POST for each alarm, at most one a code and hour. Such
 	// addresses are often secrets themselves, so only the host is printed.
 	// Default: none.
-	URL string `yaml:"url" print:"origin"`
+	URL string `yaml:"url" print:"origin" file:"true"`
 }
 
 // Identity says where a customer's accounts elsewhere are to be found.

@@ -42,7 +42,7 @@ func (l *loader) fillSection(at place, n *yaml.Node, v reflect.Value) {
 		l.fillField(at.child(f.key), keys, f, v.FieldByIndex(f.index))
 		known = append(known, f.key)
 		delete(keys, f.key)
-		if isSecret(f.typ) || isSecretList(f.typ) {
+		if f.twin {
 			delete(keys, f.key+"_file")
 		}
 	}

@@ -36,6 +36,7 @@ type field struct {
 	index  []int
 	typ    reflect.Type
 	signs  bool
+	twin   bool // a <name>_file may hold it
 	origin bool // print only a URL's origin
 }
 
@@ -50,6 +51,7 @@ func fieldsOf(t reflect.Type) []field {
 		out = append(out, field{
 			key: key, index: f.Index, typ: f.Type,
 			signs: f.Tag.Get("signs") == "true", origin: f.Tag.Get("print") == "origin",
+			twin: isSecret(f.Type) || isSecretList(f.Type) || f.Tag.Get("file") == "true",
 		})
 	}
 	return out

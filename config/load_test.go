@@ -121,6 +121,40 @@ func TestSecretsComeFromFiles(t *testing.T) {
 	same(t, c.Webhooks.Polar.Secrets, []config.Secret{config.NewSecret(key), config.NewSecret(key + "2")})
 }
 
+func TestAddressesComeFromFilesLikeSecrets(t *testing.T) {
+	t.Parallel()
+	database := write(t, "database", "postgres://fulfilld:hunter2@db/fulfilld\n")
+	redis := write(t, "redis", "rediss://:hunter2@redis:6379/0\n")
+	alerts := write(t, "alerts", "https://hooks.example.com/hunter2\n")
+	want := config.Default()
+	want.Database.URL, want.Redis.URL, want.Alerts.URL = "postgres://fulfilld:hunter2@db/fulfilld", "rediss://:hunter2@redis:6379/0", "https://hooks.example.com/hunter2"
+	for name, c := range map[string]*config.Config{
+		"InTheFile": load(t, "database: {url_file: "+database+"}\nredis: {url_file: "+redis+"}\nalerts: {url_file: "+alerts+"}\n"),
+		"InVariables": load(t, "database: {url: 'sqlite://file.db'}",
+			"FULFILLD_DATABASE_URL_FILE="+database, "FULFILLD_REDIS_URL_FILE="+redis, "FULFILLD_ALERTS_URL_FILE="+alerts),
+	} {
+		t.Run(name, func(t *testing.T) {
+			valid(t, c)
+			same(t, c, want)
+		})
+	}
+}
+
+func TestRedisIsReachedInEveryWay(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"redis://localhost", "rediss://user:pw@host:6379/1",
+		"redis-sentinel://a:26379,b/0?master=m", "redis-sentinel+tls://:pw@a,b?master=m", "redis-cluster://a:1,b:2", "redis-cluster+tls://[::1]:1",
+	} {
+		valid(t, load(t, "redis: {url: '"+url+"'}"))
+	}
+	for _, url := range []string{"redis+tls://host", "rediss+tls://host", "redis-cluster+ssl://host", "redis-cluster+tls://"} {
+		if err := load(t, "redis: {url: '"+url+"'}").Validate(config.Other); err == nil {
+			t.Errorf("%s is taken", url)
+		}
+	}
+}
+
 func TestPathsAreRelativeToTheFile(t *testing.T) {
 	t.Parallel()
 	path := write(t, "fulfilld.yaml", "admin: {token_file: token}")

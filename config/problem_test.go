@@ -55,6 +55,19 @@ func TestOneMistakeIsToldOnce(t *testing.T) {
 			text: "- listen\n",
 			want: "fulfilld.yaml: is not a mapping; write keys below it, one a line (fulfilld.yaml:1)\nwebhooks.polar.secrets: is missing, and without it no webhook can be verified; copy the secret from the endpoint's page at Polar (Settings, Webhooks) into it or into FULFILLD_WEBHOOKS_POLAR_SECRETS\n",
 		},
+		"AddressTwice": {
+			text: "alerts: {url: 'https://example.com', url_file: /run/secrets/alerts}\n",
+			want: "alerts.url: is set twice, here and in url_file; keep one of them (fulfilld.yaml:1)\nwebhooks.polar.secrets: is missing, and without it no webhook can be verified; copy the secret from the endpoint's page at Polar (Settings, Webhooks) into it or into FULFILLD_WEBHOOKS_POLAR_SECRETS\n",
+		},
+		"NoTwinForWhatHoldsNoSecret": {
+			text:    "log: {level_file: /run/level}\n",
+			environ: []string{"FULFILLD_WEBHOOKS_POLAR_SECRETS=" + key},
+			want:    "log.level_file: no such key; the keys here are level, format (fulfilld.yaml:1)\n",
+		},
+		"MissingSign": {
+			text: "a: [b}\n",
+			want: "fulfilld.yaml: is not valid YAML: did not find expected ',' or ']'\n",
+		},
 		"MissingSecret": {
 			want: "webhooks.polar.secrets: is missing, and without it no webhook can be verified; copy the secret from the endpoint's page at Polar (Settings, Webhooks) into it or into FULFILLD_WEBHOOKS_POLAR_SECRETS\n",
 		},
@@ -86,6 +99,23 @@ func TestProblemsNeverRepeatASecret(t *testing.T) {
 	err := c.Validate(config.Serve)
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got:\n%v", err)
+	}
+}
+
+func TestYAMLMistakesNeverRepeatASecret(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"UnknownAnchor":  "admin: {token: *hunter2}\n",
+		"ContainsItself": "admin: &hunter2 {token: *hunter2}\n",
+		"NotThatType":    "admin: {token: !!int hunter2}\n",
+		"Backticks":      "admin: {token: !!int '`hunter2`hunter2'}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := load(t, text).Validate(config.Other); err == nil || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("got:\n%v", err)
+			}
+		})
 	}
 }
 

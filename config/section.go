@@ -58,8 +58,9 @@ func (s *Section) Present() bool { return s.present }
 
 // Decode fills the struct that into points to, by the rules of the rest of the
 // configuration: names from yaml tags, variables over the file, unknown keys
-// refused, secrets by their SetSecret method and with a _file twin, the tag
-// signs:"true" for keys of at least 24 bytes. What is not set keeps the value
+// refused, secrets by their SetSecret method and with a _file twin (as has any
+// field with the tag file:"true"), the tag signs:"true" for keys of at least 24
+// bytes. What is not set keeps the value
 // the struct came with. The error is this section's Problems; Validate reports
 // them as well.
 func (s *Section) Decode(into any) error {

@@ -8,16 +8,16 @@ import (
 )
 
 // source finds the value of a field that is not a section: its variable wins
-// over the file, and a secret's _file twin stands for it in either.
+// over the file, and the _file twin of what may hold a secret stands for it in
+// either.
 func (l *loader) source(at place, keys map[string]*yaml.Node, f field) (*yaml.Node, place) {
-	twin := isSecret(f.typ) || isSecretList(f.typ)
 	if !at.listed && at.variable == "" {
-		if n, from, ok := l.fromEnv(at, f, twin); ok {
+		if n, from, ok := l.fromEnv(at, f); ok {
 			return n, from
 		}
 	}
 	n, file := keys[f.key], keys[f.key+"_file"]
-	if !twin || empty(file) {
+	if !f.twin || empty(file) {
 		return n, at
 	}
 	if !empty(n) {
@@ -28,12 +28,12 @@ func (l *loader) source(at place, keys map[string]*yaml.Node, f field) (*yaml.No
 }
 
 // fromEnv finds the value in the field's variable or its _FILE twin.
-func (l *loader) fromEnv(at place, f field, twin bool) (*yaml.Node, place, bool) {
+func (l *loader) fromEnv(at place, f field) (*yaml.Node, place, bool) {
 	name := variableOf(at.path)
 	value, ok := l.env.field(name)
 	var path string
 	var inFile bool
-	if twin {
+	if f.twin {
 		path, inFile = l.env.field(name + "_FILE")
 	}
 	switch {

@@ -77,15 +77,21 @@ func (t tree) sound(doc *yaml.Node) bool {
 
 var (
 	mistakeLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?((?s:.*))$`)
-	quoted      = regexp.MustCompile("`[^`]*`")
+	quoted      = regexp.MustCompile("(?s)`.*`|'[^']'|'[^']*'")
 )
 
-// mistake reports an error of the library, without what it quotes: that may be
-// a secret.
+// mistake reports an error of the library, without what it quotes of the text:
+// that may be a secret. A single sign is one that the library misses there.
 func (t tree) mistake(text string) {
 	m := mistakeLine.FindStringSubmatch(text)
 	line, _ := strconv.Atoi(m[1])
-	t.reportAt(t.at, line, "is not valid YAML: "+quoted.ReplaceAllString(m[2], "this value"), "")
+	said := quoted.ReplaceAllStringFunc(m[2], func(quote string) string {
+		if len(quote) == len("','") {
+			return quote
+		}
+		return "this value"
+	})
+	t.reportAt(t.at, line, "is not valid YAML: "+said, "")
 }
 
 func (t tree) resolve(path string, n *yaml.Node) *yaml.Node {

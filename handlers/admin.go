@@ -68,7 +68,7 @@ func Admin(o AdminOptions) http.Handler {
 	if o.Queues != nil {
 		mux.Handle("/queues/", o.Queues)
 	}
-	return guard(o, a, http.MaxBytesHandler(orJSON(a, mux), maxBody))
+	return guard(o, a, http.MaxBytesHandler(Recovered(o.Log, orJSON(a, mux)), maxBody))
 }
 
 // addSlash sends a reader to the list's canonical address.

@@ -132,7 +132,7 @@ func (d *desk) fill() {
 	d.work(id("grant", 2)+".github_repository", grant.Outcome{Action: grant.DoGrant, State: grant.Failed, Attempts: 1, Since: day(3),
 		Class: "permanent", Code: "no_such_repository", Text: "acme/gone does not exist", Took: 1234 * time.Millisecond})
 	if _, err := d.ledger.IssueLicenseKey(d.t.Context(), grant.LicenseKey{FulfilmentID: id("grant", 1) + ".license_keys", BenefitID: id("benefit", 1),
-		CustomerID: id("customer", 1), OrganizationID: id("org", 1), Key: "ACME-1C285B2D-E304DA", DisplayKey: "****-E304DA", ExpiresAt: day(30)}); err != nil {
+		CustomerID: id("customer", 1), OrganizationID: id("org", 1), Key: "ACME-1C285B2D-E304DA", DisplayKey: "****-E304DA", ExpiresAt: day(30)}, 1); err != nil {
 		d.t.Fatal(err)
 	}
 }

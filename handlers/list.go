@@ -72,7 +72,8 @@ func listBenefits(l BenefitList) endpoint {
 		q := queryOf(r)
 		f := grant.BenefitFilter{
 			IDs: q.ids("id"), ExcludeIDs: q.ids("exclude_id"), OrganizationIDs: q.ids("organization_id"),
-			Types: words(q, "type", benefitTypes...), Query: q.text("query"), Sort: q.sorting("created_at", "description", "type"),
+			Types: words(q, "type", benefitTypes...), Metadata: q.metadata(),
+			Query: q.text("query"), Sort: q.sorting("created_at", "description", "type"),
 		}
 		p := q.page()
 		if err := q.err(); err != nil {

@@ -110,6 +110,26 @@ func (q *query) texts(name string) []string {
 	return all
 }
 
+// metadata reads parameters of the form metadata[key]=value, by key.
+func (q *query) metadata() map[string][]string {
+	all := map[string][]string{}
+	for name := range q.values {
+		inner, opened := strings.CutPrefix(name, "metadata[")
+		key, closed := strings.CutSuffix(inner, "]")
+		switch {
+		case !opened || !closed || key == "":
+		case !isText(key):
+			q.refuse("metadata", "string_unicode", "Input should be a valid string, unable to parse raw data as a unicode string", strings.ToValidUTF8(key, "\uFFFD"), nil)
+		default:
+			all[key] = q.texts(name)
+		}
+	}
+	if len(all) > maxValues {
+		q.refuse("metadata", "too_long", "Dictionary should have at most 100 items", strconv.Itoa(len(all))+" items", map[string]any{"max_length": maxValues})
+	}
+	return all
+}
+
 // isText reports whether a database can compare s with text of its own.
 func isText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 

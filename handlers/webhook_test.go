@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -66,6 +67,14 @@ type gate struct {
 	mu       sync.Mutex
 }
 
+// admit takes the header "stale" for a time long past.
+func admit(h http.Header) *Refusal {
+	if h.Get("stale") != "" {
+		return &Refusal{http.StatusUnauthorized, "too old"}
+	}
+	return nil
+}
+
 // open takes the header "signature: good" for a signature.
 func open(body []byte, h http.Header) (grant.Event, *Refusal) {
 	if h.Get("signature") != "good" {
@@ -85,7 +94,7 @@ func newGate() *gate {
 	g := &gate{store: &shelf{bodies: map[string]string{}}, reg: prometheus.NewRegistry()}
 	mux := http.NewServeMux()
 	mux.Handle("POST /webhooks/test", Webhook(WebhookOptions{
-		Store: g.store, Open: open,
+		Store: g.store, Admit: admit, Open: open,
 		Accepted: func() { g.mu.Lock(); g.accepted++; g.mu.Unlock() },
 		Reused:   func(ev grant.Event) { g.reused = append(g.reused, ev.ID) },
 		Metrics:  NewWebhookMetrics(g.reg, []string{"order.paid"}),
@@ -142,6 +151,9 @@ func TestWebhookAnswers(t *testing.T) {
 	get.Method = http.MethodGet
 	broken := deliver("6", paid)
 	broken.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), failing{errors.New("connection reset")}))
+	stale := deliver("10", paid)
+	stale.Header.Set("stale", "yes")
+	stale.Body = io.NopCloser(failing{errors.New("somebody read it")})
 	full := `{"type":"order.paid","x":"` + strings.Repeat("x", maxBody-len(`{"type":"order.paid","x":""}`)) + `"}`
 	for _, c := range []struct {
 		name   string
@@ -158,6 +170,7 @@ func TestWebhookAnswers(t *testing.T) {
 		{"Empty", deliver("9", ""), 400, "invalid/other"},
 		{"ConnectionLost", broken, 400, "invalid/other"},
 		{"Unsigned", unsigned, 401, "unauthorized/other"},
+		{"Stale", stale, 401, "unauthorized/other"},
 		{"Get", get, 405, ""},
 		{"TooLarge", deliver("9", strings.Repeat(" ", maxBody+1)), 413, "too_large/other"},
 		{"TooLargeAndDoesNotSay", endless, 413, "too_large/other"},
@@ -276,6 +289,123 @@ func TestTooManyAtOnce(t *testing.T) {
 	}
 }
 
+// stuck is a body whose first bytes are there and whose rest never comes.
+type stuck struct {
+	first   io.Reader
+	waiting func()
+	cut     chan struct{}
+}
+
+func (s stuck) Read(p []byte) (int, error) {
+	if n, _ := s.first.Read(p); n > 0 {
+		return n, nil
+	}
+	s.waiting()
+	<-s.cut
+	return 0, os.ErrDeadlineExceeded
+}
+
+// stall has n senders send size bytes of a body each, and no more until they
+// are cut.
+func (g *gate) stall(t *testing.T, n, size int) (cut func()) {
+	t.Helper()
+	var waiting, all sync.WaitGroup
+	waiting.Add(n)
+	end := make(chan struct{})
+	for range n {
+		r := deliver("", "")
+		r.ContentLength = -1
+		r.Body = io.NopCloser(stuck{strings.NewReader(strings.Repeat(" ", size)), waiting.Done, end})
+		all.Go(func() {
+			if got := g.answer(r); got.StatusCode != http.StatusRequestTimeout {
+				t.Errorf("a sender that was cut: %s", got.Status)
+			}
+		})
+	}
+	waiting.Wait()
+	cut = sync.OnceFunc(func() { close(end); all.Wait() })
+	t.Cleanup(cut)
+	return cut
+}
+
+func TestSlowSendersKeepNobodyOut(t *testing.T) {
+	g := newGate()
+	g.stall(t, 2*maxInFlight, 1)
+	if got := g.answer(deliver("prompt", paid)); got.StatusCode != 202 {
+		t.Errorf("beside slow senders: %s", got.Status)
+	}
+}
+
+func TestBodiesOnTheirWayInAreCounted(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		among, size int
+		refused     string
+	}{
+		{"Small", maxReading, 1, paid},
+		{"Large", maxLarge, smallBody, paid + strings.Repeat(" ", smallBody)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newGate()
+			cut := g.stall(t, c.among, c.size)
+			comeBack(t, g.answer(deliver("late", c.refused)))
+			if n := g.counted(t)["busy/other"]; n != 1 {
+				t.Errorf("busy %v times", n)
+			}
+			cut()
+			if got := g.answer(deliver("late", c.refused)); got.StatusCode != 202 {
+				t.Errorf("when there is room again: %s", got.Status)
+			}
+		})
+	}
+}
+
+func TestAnAnnouncementAloneTakesNoRoom(t *testing.T) {
+	g := newGate()
+	r := deliver("1", paid)
+	r.ContentLength = maxBody
+	room := 0
+	r.Body = io.NopCloser(asked{r.Body, &room})
+	if got := g.answer(r); got.StatusCode != 202 {
+		t.Fatal(got.Status)
+	}
+	if room > firstRoom+512 {
+		t.Errorf("room for %d bytes before the first of them", room)
+	}
+}
+
+// asked notes how much its first read had room for.
+type asked struct {
+	io.Reader
+	room *int
+}
+
+func (a asked) Read(p []byte) (int, error) {
+	if *a.room == 0 {
+		*a.room = len(p)
+	}
+	return a.Reader.Read(p)
+}
+
+func TestARefusalByTheHeadersWaitsForNoBody(t *testing.T) {
+	g := newGate()
+	conn, err := net.Dial("tcp", g.serve(t, time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprintf(conn, "POST /webhooks/test HTTP/1.1\r\nHost: x\r\nstale: yes\r\nContent-Length: 1000\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if !strings.HasPrefix(string(answer), "HTTP/1.1 401 ") || err != nil {
+		t.Errorf("answered %q, %v", answer, err)
+	}
+}
+
 // serve runs the receiver behind a real connection.
 func (g *gate) serve(t *testing.T, readTimeout time.Duration) (addr string) {
 	t.Helper()
@@ -356,6 +486,18 @@ func TestOverTheWire(t *testing.T) {
 	}
 }
 
+func BenchmarkWebhook(b *testing.B) {
+	g := newGate()
+	g.store.accept = func(context.Context) error { return nil }
+	body := []byte(paid)
+	b.ReportAllocs()
+	r := deliver("1", paid)
+	for b.Loop() {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		g.answer(r)
+	}
+}
+
 func TestEverySeriesExistsFromTheStart(t *testing.T) {
 	got := newGate().counted(t)
 	for _, result := range []string{"accepted", "duplicate", "conflict", "failed"} {
@@ -380,7 +522,7 @@ func TestWebhookWithPolarsSignature(t *testing.T) {
 	}
 	store := &shelf{bodies: map[string]string{}}
 	h := Webhook(WebhookOptions{
-		Store: store, Accepted: func() {}, Reused: func(grant.Event) {},
+		Store: store, Admit: admit, Accepted: func() {}, Reused: func(grant.Event) {},
 		Metrics: NewWebhookMetrics(prometheus.NewRegistry(), polar.EventTypes), Log: slog.New(slog.DiscardHandler),
 		Open: func(body []byte, h http.Header) (grant.Event, *Refusal) {
 			d, err := verifier.Verify(body, h)

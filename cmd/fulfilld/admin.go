@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/hibiken/asynqmon"
@@ -26,21 +28,56 @@ func adminToken(cfg *config.Config) (token, madeAt string, err error) {
 		return t, "", nil
 	}
 	path := tokenFile(cfg)
-	text, err := os.ReadFile(path)
-	if err == nil {
-		return strings.TrimSpace(string(text)), path, nil
+	token, err = readToken(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		token, err = makeToken(path)
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", "", fmt.Errorf("admin.token: %w", err)
-	}
-	token = rand.Text() + rand.Text()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", "", fmt.Errorf("admin.token: %w", err)
-	}
-	if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
+	if err != nil {
 		return "", "", fmt.Errorf("admin.token: %w", err)
 	}
 	return token, path, nil
+}
+
+// shortestToken is as much as the config asks of admin.token.
+const shortestToken = 24
+
+// readToken reads a token that nobody else can have read or put there.
+func readToken(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 { // there, a mode says nothing
+		return "", fmt.Errorf("%s is open to others than its owner (mode %04o); delete it, and the daemon makes a new one, or chmod 600 it if nobody else has been here", path, info.Mode().Perm())
+	}
+	text, err := io.ReadAll(io.LimitReader(f, 4096))
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(text))
+	if len(token) < shortestToken {
+		return "", fmt.Errorf("%s holds %d characters, and a token has at least %d; delete it, and the daemon makes a new one", path, len(token), shortestToken)
+	}
+	return token, nil
+}
+
+// makeToken makes the file, and fails if somebody else has made it meanwhile.
+func makeToken(path string) (string, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", err
+	}
+	token := rand.Text() + rand.Text()
+	_, err = f.WriteString(token + "\n")
+	return token, errors.Join(err, f.Close())
 }
 
 func tokenFile(cfg *config.Config) string { return filepath.Join(dataDir(cfg), "admin.token") }

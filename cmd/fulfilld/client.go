@@ -6,10 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -46,16 +50,29 @@ type adminClient struct {
 	http  *http.Client
 }
 
-// newAdminClient makes a client of the daemon at address, such as http://127.0.0.1:9090.
-func newAdminClient(address, token string) (*adminClient, error) {
+// newAdminClient makes a client of the daemon at address, such as
+// http://127.0.0.1:9090. The token does not leave the machine unencrypted, save
+// when insecure, nor by way of a proxy that the environment names.
+func newAdminClient(address, token string, insecure bool) (*adminClient, error) {
 	base, err := url.Parse(strings.TrimRight(address, "/"))
 	if err != nil || base.Host == "" || base.User != nil || (base.Scheme != "http" && base.Scheme != "https") {
 		return nil, errors.New("--admin-url: write a URL such as http://127.0.0.1:9090")
 	}
+	if base.Scheme == "http" && !loopback(base.Hostname()) && !insecure {
+		return nil, fmt.Errorf("%s would get the admin token unencrypted; use an SSH tunnel (ssh -L 9090:127.0.0.1:9090 HOST, then --admin-url http://127.0.0.1:9090) or the https:// address of a proxy with TLS, or pass --insecure-http", base)
+	}
+	direct := http.DefaultTransport.(*http.Transport).Clone()
+	direct.Proxy = nil
 	return &adminClient{base, token, &http.Client{
+		Transport:     direct,
 		Timeout:       answerTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for this address
 	}}, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // do sends a request and returns the answer's body. The path is escaped already.
@@ -106,9 +123,9 @@ func (c *adminClient) refusal(resp *http.Response, body []byte) error {
 	case resp.StatusCode == http.StatusNotFound && ours:
 		return &exitError{exitNotFound, errors.New("not found")}
 	case !ours:
-		return &exitError{exitUnreachable, fmt.Errorf("%s is not a daemon's admin.listen: it answers %s", c.base, resp.Status)}
+		return &exitError{exitUnreachable, fmt.Errorf("%s is not a daemon's admin.listen: it answers %s", c.base, plain(resp.Status))}
 	}
-	return fmt.Errorf("%s: %s", e.Error, explain(e.Detail))
+	return fmt.Errorf("%s: %s", plain(e.Error), explain(e.Detail))
 }
 
 // explain spells out an error's detail: a sentence, or what is wrong with each field.
@@ -135,6 +152,7 @@ type connector func(cmd *cobra.Command) (*adminClient, error)
 // addAdminFlags gives a command and those below it what connects to a daemon.
 func addAdminFlags(cmd *cobra.Command) {
 	cmd.PersistentFlags().String("admin-url", "", "the daemon's admin address (default: FULFILLD_ADMIN_URL, else the config's admin.listen)")
+	cmd.PersistentFlags().Bool("insecure-http", false, "send the admin token unencrypted to an http:// address on another machine")
 	cmd.PersistentFlags().Bool("json", false, "print the answer as JSON")
 }
 
@@ -149,14 +167,38 @@ func ask[T any](cmd *cobra.Command, connect connector, method, path string, q ur
 		return err
 	}
 	if raw, _ := cmd.Flags().GetBool("json"); raw {
-		_, err := cmd.OutOrStdout().Write(body)
-		return err
+		return showJSON(cmd.OutOrStdout(), body)
 	}
 	var v T
 	if err := json.Unmarshal(body, &v); err != nil {
 		return fmt.Errorf("the daemon's answer makes no sense; is it of another version? %w", err)
 	}
 	return show(cmd.OutOrStdout(), v)
+}
+
+// showJSON writes an answer as it came. For a terminal, what it would not show
+// as text is spelled out, which changes nothing of what the JSON says.
+func showJSON(w io.Writer, body []byte) error {
+	if _, tty := terminal(w); tty {
+		body = spelled(body)
+	}
+	_, err := w.Write(body)
+	return err
+}
+
+// spelled writes as \uXXXX what is neither printable nor layout.
+func spelled(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		if unicode.IsPrint(r) || r == '\n' || r == '\t' {
+			out = utf8.AppendRune(out, r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			out = fmt.Appendf(out, `\u%04x`, unit)
+		}
+	}
+	return out
 }
 
 // objectID checks an id that the platform or the daemon made.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -17,6 +19,8 @@ type answer struct {
 	status int
 	body   string
 }
+
+const officeToken = "a-token-of-the-office-1234"
 
 // office is a daemon's admin API with prepared answers, by "METHOD /path?query".
 type office struct {
@@ -36,7 +40,7 @@ func newOffice(t *testing.T, answers map[string]answer) *office {
 func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	what := r.Method + " " + r.URL.RequestURI()
 	o.asked = append(o.asked, what)
-	if r.Header.Get("Authorization") != "Bearer the-token" {
+	if r.Header.Get("Authorization") != "Bearer "+officeToken {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
@@ -51,7 +55,7 @@ func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // say runs a command line against the office.
 func (o *office) say(t *testing.T, args ...string) (out string, err error) {
 	t.Helper()
-	return say(t, func(*cobra.Command) (*adminClient, error) { return newAdminClient(o.URL, "the-token") }, args...)
+	return say(t, func(*cobra.Command) (*adminClient, error) { return newAdminClient(o.URL, officeToken, false) }, args...)
 }
 
 func say(t *testing.T, connect connector, args ...string) (out string, err error) {
@@ -149,8 +153,116 @@ func TestJSONIsTheAnswerAsItCame(t *testing.T) {
 func TestAdminAddressMustBeAURL(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"", "127.0.0.1:9090", "localhost", "ftp://x", "http://user:pw@x", "http://"} {
-		if _, err := newAdminClient(address, "t"); err == nil {
+		if _, err := newAdminClient(address, "t", true); err == nil {
 			t.Errorf("%q is taken", address)
 		}
+	}
+}
+
+func TestTheTokenDoesNotTravelUnencrypted(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		address, insecurely string
+		taken               bool
+	}{
+		{"http://127.0.0.1:9090", "", true},
+		{"http://127.8.8.8", "", true},
+		{"http://[::1]:9090", "", true},
+		{"http://localhost:9090", "", true},
+		{"https://admin.example.com", "", true},
+		{"http://admin.example.com:9090", "", false},
+		{"http://10.0.0.7:9090", "", false},
+		{"http://localhost.example.com", "", false},
+		{"http://0.0.0.0:9090", "", false},
+		{"http://127.0.0.1.example.com", "--insecure-http", true},
+	} {
+		cmd := alarmsCommand(nil)
+		args := []string{"--admin-url", tt.address}
+		if tt.insecurely != "" {
+			args = append(args, tt.insecurely)
+		}
+		if err := cmd.ParseFlags(args); err != nil {
+			t.Fatal(err)
+		}
+		_, err := (&options{environ: []string{"FULFILLD_ADMIN_TOKEN=" + officeToken}}).connect(cmd)
+		if (err == nil) != tt.taken {
+			t.Errorf("%s %s: %v", tt.address, tt.insecurely, err)
+		}
+		for _, mend := range []string{"ssh -L", "https://", "--insecure-http"} {
+			if err != nil && !strings.Contains(err.Error(), mend) {
+				t.Errorf("%s: %v\ndoes not say %s", tt.address, err, mend)
+			}
+		}
+	}
+}
+
+// A proxy cannot be tried here: net/http never takes one to this machine.
+func TestNoProxyHearsTheToken(t *testing.T) {
+	t.Parallel()
+	c, err := newAdminClient("https://admin.example.com", officeToken, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if direct, ok := c.http.Transport.(*http.Transport); !ok || direct.Proxy != nil {
+		t.Error("the environment may name a proxy")
+	}
+}
+
+func TestAnAnswerDoesNotTalkToTheTerminal(t *testing.T) {
+	t.Parallel()
+	const evil = "\\u001b[31mred\u009b\u202e"
+	for name, a := range map[string]answer{
+		"Error":  {409, `{"error":"` + evil + `","detail":"` + evil + `"}`},
+		"Fields": {422, `{"error":"` + evil + `","detail":[{"loc":["` + evil + `"],"msg":"` + evil + `","input":"` + evil + `"}]}`},
+		"Host":   {403, "\x1b[31mred\u009b\u202e"},
+	} {
+		o := newOffice(t, map[string]answer{"GET /v1/alarms/": a})
+		_, err := o.say(t, "alarms")
+		if err == nil || !strings.Contains(err.Error(), "red") || strings.ContainsAny(err.Error(), "\x1b\u009b\u202e") {
+			t.Errorf("%s: %q", name, err)
+		}
+	}
+	c := &adminClient{base: &url.URL{Scheme: "http", Host: "127.0.0.1"}}
+	err := c.refusal(&http.Response{StatusCode: 500, Status: "500 \x1b[31mred"}, nil)
+	if err.Error() != "http://127.0.0.1 is not a daemon's admin.listen: it answers 500  [31mred" {
+		t.Errorf("%q", err)
+	}
+}
+
+func TestUnprintableJSONIsSpelledOut(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"{\n\t\"name\": \"Zoë Ω 日本 🙂\"\n}\n":  "{\n\t\"name\": \"Zoë Ω 日本 🙂\"\n}\n",
+		"\"a\u009b31m\u0085b\"":               `"a\u009b31m\u0085b"`,
+		"\"a\x7fb\"":                          `"a\u007fb"`,
+		"\"\u202egnp.exe\u2066\u200f\ufeff\"": `"\u202egnp.exe\u2066\u200f\ufeff"`,
+		"\"\U000e0041\"":                      `"\udb40\udc41"`,
+		"\x1b[2Jno JSON\r":                    `\u001b[2Jno JSON\u000d`,
+		"\"\xff\"":                            "\"\ufffd\"",
+	} {
+		if got := string(spelled([]byte(given))); got != want {
+			t.Errorf("%q: %q, want %q", given, got, want)
+		}
+	}
+}
+
+// A pseudo-terminal echoes what is written to it.
+func TestJSONOnATerminalIsSpelledOut(t *testing.T) {
+	t.Parallel()
+	tty, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals here:", err)
+	}
+	defer tty.Close()
+	if _, ok := terminal(tty); !ok {
+		t.Skip("a pseudo-terminal's end is no terminal here")
+	}
+	if err := showJSON(tty, []byte("\"a\u009bb\"\n")); err != nil {
+		t.Fatal(err)
+	}
+	echo := make([]byte, 64)
+	n, err := tty.Read(echo)
+	if got := strings.TrimSpace(string(echo[:n])); got != `"a\u009bb"` || err != nil {
+		t.Errorf("the terminal was sent %q, %v", got, err)
 	}
 }

@@ -44,8 +44,8 @@ type daemon struct {
 
 	publicAddr, adminAddr net.Addr
 	failed                chan error
-	stopSweep             context.CancelFunc
-	sweeping              sync.WaitGroup
+	stopHouse             context.CancelFunc
+	house                 sync.WaitGroup
 }
 
 // startDaemon opens the ledger, connects the queue and listens, in that order:
@@ -104,16 +104,21 @@ func (d *daemon) startQueue(built map[string]fulfillers.Built) (err error) {
 	d.queue, err = tasks.Start(tasks.Options{
 		Ledger: d.ledger, Decode: polar.Decode, Kinds: built, RedisURL: url,
 		Metrics: tasks.NewMetrics(d.metrics, slices.Sorted(maps.Keys(built))),
-		Alarms:  d.alarms, Log: d.log, Shutdown: d.cfg.ShutdownTimeout,
+		Alarms:  d.alarms, Log: d.log,
 	}, d.cfg.Embedded())
 	if err != nil {
 		return err
 	}
 	d.metrics.MustRegister(tasks.NewCollector(d.queue))
-	ctx, cancel := context.WithCancel(context.Background())
-	d.stopSweep = cancel
-	d.sweeping.Go(func() { d.keepHouse(ctx) })
+	d.keepHouse()
 	return nil
+}
+
+func (d *daemon) keepHouse() {
+	ctx, cancel := context.WithCancel(context.Background())
+	d.stopHouse = cancel
+	h := &house{ledger: d.ledger, alarms: d.alarms, bodies: d.cfg.Retention.Bodies, ids: d.cfg.Retention.IDs, log: d.log}
+	d.house.Go(func() { h.keep(ctx) })
 }
 
 // listen opens both listeners, and serves.
@@ -140,7 +145,7 @@ func (d *daemon) serve(field, address string, h http.Handler) (*http.Server, net
 		return nil, nil, fmt.Errorf("%s: %w", field, err)
 	}
 	s := &http.Server{
-		Handler:           h,
+		Handler:           handlers.Recovered(d.log, h),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second, // a sender that dribbles is cut
 		WriteTimeout:      time.Minute,
@@ -163,7 +168,7 @@ func (d *daemon) publicHandler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("POST /webhooks/polar", handlers.Webhook(handlers.WebhookOptions{
-		Store: d.ledger, Open: open, Accepted: d.queue.Relay.Wake,
+		Store: d.ledger, Admit: admitPolar(d.cfg.Webhooks.Polar.Tolerance), Open: open, Accepted: d.queue.Relay.Wake,
 		Reused: func(ev grant.Event) {
 			d.alarms.Raise("webhook_conflict", "a webhook-id came again with another body: "+ev.ID,
 				"Look at `fulfilld events show "+ev.ID+"`; the first body counts.")
@@ -177,48 +182,4 @@ func (d *daemon) publicHandler() (http.Handler, error) {
 
 func (d *daemon) metricsHandler() http.Handler {
 	return promhttp.HandlerFor(d.metrics, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn)})
-}
-
-// shutdown stops in the order data flows: no more webhooks, then no more work,
-// then the memory. What was accepted is kept; what runs may finish.
-func (d *daemon) shutdown() error {
-	d.health.Drain()
-	ctx, cancel := context.WithTimeout(context.Background(), d.cfg.ShutdownTimeout)
-	defer cancel()
-	err := d.public.Shutdown(ctx)
-	d.log.Info("stopped taking in webhooks")
-	d.close()
-	if err != nil {
-		return fmt.Errorf("some requests were cut off: %w", err)
-	}
-	d.log.Info("stopped")
-	return nil
-}
-
-// close releases whatever is open.
-func (d *daemon) close() {
-	if d.stopSweep != nil {
-		d.stopSweep()
-		d.sweeping.Wait()
-	}
-	if d.queue != nil {
-		d.queue.Shutdown()
-	}
-	d.queues.close()
-	for _, s := range []*http.Server{d.public, d.admin} {
-		if s != nil {
-			_ = s.Close()
-		}
-	}
-	if d.redis != nil {
-		d.redis.Close()
-	}
-	if d.ledger != nil {
-		if err := d.ledger.Close(); err != nil {
-			d.log.Error("ledger not closed cleanly", slog.Any("err", err))
-		}
-	}
-	if d.alarms != nil {
-		d.alarms.Close()
-	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"fulfilld/config"
@@ -14,6 +15,29 @@ import (
 
 // source names the endpoint in the ledger.
 const source = "polar"
+
+// admitPolar looks at a delivery's headers before its body is waited for: all
+// three must be there, and the time in them must be about now. Whether they are
+// true, the signature tells later.
+func admitPolar(tolerance time.Duration) func(http.Header) *handlers.Refusal {
+	return func(h http.Header) *handlers.Refusal {
+		sent, err := strconv.ParseInt(h.Get("Webhook-Timestamp"), 10, 64)
+		switch {
+		case err != nil || h.Get("Webhook-Id") == "" || h.Get("Webhook-Signature") == "":
+			return refusal(polar.ErrNoEnvelope)
+		case time.Since(time.Unix(sent, 0)).Abs() > tolerance:
+			return refusal(polar.ErrTimestamp)
+		}
+		return nil
+	}
+}
+
+func refusal(err error) *handlers.Refusal {
+	if errors.Is(err, polar.ErrNoEnvelope) {
+		return &handlers.Refusal{Status: http.StatusBadRequest, Text: err.Error()}
+	}
+	return &handlers.Refusal{Status: http.StatusUnauthorized, Text: err.Error()}
+}
 
 // polarEndpoint verifies and reads Polar's deliveries for the receiver.
 func polarEndpoint(cfg *config.Config, alarms *alarm.Board) (func([]byte, http.Header) (grant.Event, *handlers.Refusal), error) {
@@ -27,11 +51,8 @@ func polarEndpoint(cfg *config.Config, alarms *alarm.Board) (func([]byte, http.H
 	}
 	return func(body []byte, h http.Header) (grant.Event, *handlers.Refusal) {
 		delivery, err := verifier.Verify(body, h)
-		switch {
-		case errors.Is(err, polar.ErrNoEnvelope):
-			return grant.Event{}, &handlers.Refusal{Status: http.StatusBadRequest, Text: err.Error()}
-		case err != nil:
-			return grant.Event{}, &handlers.Refusal{Status: http.StatusUnauthorized, Text: err.Error()}
+		if err != nil {
+			return grant.Event{}, refusal(err)
 		}
 		typ, at, ok := polar.EventType(body)
 		if !ok && polar.ChatFormat(body) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -13,22 +14,42 @@ const (
 	behindAfter = time.Minute // an event that waits longer to be applied is worth an alarm
 )
 
-// keepHouse raises the alarms that the ledger's contents call for, and forgets
-// what is past retention.
-func (d *daemon) keepHouse(ctx context.Context) {
-	tick := time.NewTicker(lookEvery)
+// house is kept in order while the daemon runs: alarms tell what the ledger's
+// contents call for, and what is past retention is forgotten.
+type house struct {
+	ledger books
+	alarms interface {
+		Raise(code, text, next string)
+		Resolve(code string)
+	}
+	bodies, ids time.Duration // how long the ledger keeps them
+	log         *slog.Logger
+}
+
+// books are what the ledger can tell of itself.
+type books interface {
+	Probe(ctx context.Context) error
+	Backlog(ctx context.Context) (n int64, oldest time.Time, err error)
+	FailedEvents(ctx context.Context) (int64, error)
+	RefusedBenefits(ctx context.Context) ([]string, error)
+	Troubles(ctx context.Context) (failed, stuck int64, err error)
+	Retain(ctx context.Context, bodies, ids time.Duration) (deleted int64, err error)
+}
+
+// keep does both until ctx ends. A long retention must not hold up the alarms.
+func (h *house) keep(ctx context.Context) {
+	var both sync.WaitGroup
+	both.Go(func() { repeat(ctx, lookEvery, h.look) })
+	both.Go(func() { repeat(ctx, retainEvery, h.forget) })
+	both.Wait()
+}
+
+// repeat does something now and every so often, until ctx ends.
+func repeat(ctx context.Context, every time.Duration, do func(context.Context)) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
-	var retained time.Time
 	for {
-		d.look(ctx)
-		if time.Since(retained) > retainEvery {
-			retained = time.Now()
-			if n, err := d.ledger.Retain(ctx, d.cfg.Retention.Bodies, d.cfg.Retention.IDs); err != nil {
-				d.log.Warn("retention did not finish; it goes on later", slog.Any("err", err))
-			} else if n > 0 {
-				d.log.Info("forgot what is past retention", slog.Int64("rows", n))
-			}
-		}
+		do(ctx)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -37,42 +58,64 @@ func (d *daemon) keepHouse(ctx context.Context) {
 	}
 }
 
-// look compares the ledger with what should be so.
-func (d *daemon) look(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lookEvery)
+func (h *house) forget(ctx context.Context) {
+	n, err := h.ledger.Retain(ctx, h.bodies, h.ids)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		h.log.Warn("retention did not finish; it goes on later", slog.Any("err", err))
+	case n > 0:
+		h.log.Info("forgot what is past retention", slog.Int64("rows", n))
+	}
+}
+
+// look compares the ledger with what should be so. A ledger that does not
+// answer in time is as good as one that refuses.
+func (h *house) look(daemon context.Context) {
+	ctx, cancel := context.WithTimeout(daemon, lookEvery)
 	defer cancel()
-	if err := d.ledger.Probe(ctx); err != nil {
-		d.alarm("ledger_down", ctx.Err() == nil, fmt.Sprintf("the ledger cannot commit: %v", err),
-			"Webhooks are answered 503 and sent again. Free disk space, or mend the database; the daemon recovers by itself.")
+	err := h.ledger.Probe(ctx)
+	if daemon.Err() != nil {
 		return
 	}
-	d.alarms.Resolve("ledger_down")
-	if n, oldest, err := d.ledger.Backlog(ctx); err == nil {
-		d.alarm("unapplied_events", n > 0 && time.Since(oldest) > behindAfter,
+	h.alarm("ledger_down", err != nil, fmt.Sprintf("the ledger cannot commit: %v", err),
+		"Webhooks are answered 503 and sent again. Free disk space, or mend the database; the daemon recovers by itself.")
+	if err == nil {
+		h.lookAtEvents(ctx)
+		h.lookAtGrants(ctx)
+	}
+}
+
+func (h *house) lookAtEvents(ctx context.Context) {
+	if n, oldest, err := h.ledger.Backlog(ctx); err == nil {
+		h.alarm("unapplied_events", n > 0 && time.Since(oldest) > behindAfter,
 			fmt.Sprintf("%d events wait to be applied, the oldest since %s", n, oldest.Format(time.RFC3339)),
 			"Look at the log for the cause; they are applied as soon as it is gone.")
 	}
-	if n, err := d.ledger.FailedEvents(ctx); err == nil {
-		d.alarm("events_failed", n > 0, fmt.Sprintf("%d events could not be applied", n),
+	if n, err := h.ledger.FailedEvents(ctx); err == nil {
+		h.alarm("events_failed", n > 0, fmt.Sprintf("%d events could not be applied", n),
 			"See `fulfilld events list --state failed`; after an upgrade or a mend, `fulfilld events replay --failed`.")
 	}
-	if refused, err := d.ledger.RefusedBenefits(ctx); err == nil {
-		d.alarm("bad_spec", len(refused) > 0, fmt.Sprintf("the parameters of %d benefits are refused, among them %s", len(refused), first(refused)),
+}
+
+func (h *house) lookAtGrants(ctx context.Context) {
+	if refused, err := h.ledger.RefusedBenefits(ctx); err == nil {
+		h.alarm("bad_spec", len(refused) > 0, fmt.Sprintf("the parameters of %d benefits are refused, among them %s", len(refused), first(refused)),
 			"See `fulfilld grants list --state failed` for the reason; correct the benefit, or its entry in the config.")
 	}
-	if failed, stuck, err := d.ledger.Troubles(ctx); err == nil {
-		d.alarm("fulfilments_failed", failed > 0, fmt.Sprintf("%d grants could not be fulfilled", failed),
+	if failed, stuck, err := h.ledger.Troubles(ctx); err == nil {
+		h.alarm("fulfilments_failed", failed > 0, fmt.Sprintf("%d grants could not be fulfilled", failed),
 			"See `fulfilld grants list --state failed`, mend what it says, then `fulfilld grants retry ID`.")
-		d.alarm("revocations_stuck", stuck > 0, fmt.Sprintf("%d revocations are refused by their provider; access may still stand", stuck),
+		h.alarm("revocations_stuck", stuck > 0, fmt.Sprintf("%d revocations are refused by their provider; access may still stand", stuck),
 			"See `fulfilld grants list --state revoking`; they are tried every hour until the provider confirms.")
 	}
 }
 
-func (d *daemon) alarm(code string, on bool, text, next string) {
+func (h *house) alarm(code string, on bool, text, next string) {
 	if on {
-		d.alarms.Raise(code, text, next)
+		h.alarms.Raise(code, text, next)
 	} else {
-		d.alarms.Resolve(code)
+		h.alarms.Resolve(code)
 	}
 }
 

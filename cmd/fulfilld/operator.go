@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,7 +36,8 @@ func (o *options) connect(cmd *cobra.Command) (*adminClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newAdminClient(cmp.Or(flag, named, "http://"+reachable(cfg.Admin.Listen)), token)
+	insecure, _ := cmd.Flags().GetBool("insecure-http")
+	return newAdminClient(cmp.Or(flag, named, "http://"+reachable(cfg.Admin.Listen)), token, insecure)
 }
 
 // daemonsToken is the configured token, or the one the daemon made for itself.
@@ -45,9 +45,9 @@ func daemonsToken(cfg *config.Config) (string, error) {
 	if t := cfg.Admin.Token.Reveal(); t != "" {
 		return t, nil
 	}
-	text, err := os.ReadFile(tokenFile(cfg))
+	token, err := readToken(tokenFile(cfg))
 	if err != nil {
 		return "", &exitError{exitUnreachable, fmt.Errorf("admin.token is not set, and the daemon's own is not to be had: %w; start the daemon here first, or run as its user", err)}
 	}
-	return strings.TrimSpace(string(text)), nil
+	return token, nil
 }

@@ -94,7 +94,7 @@ func TestTheDaemonIsFoundByFlagEnvironmentAndConfig(t *testing.T) {
 	if err := alarms(nil); codeOf(err) != 4 || !strings.Contains(err.Error(), "admin.token") {
 		t.Errorf("without a token: %v", err)
 	}
-	write(t, filepath.Join(data, "admin.token"), "the-token\n")
+	write(t, filepath.Join(data, "admin.token"), officeToken+"\n")
 	for name, err := range map[string]error{
 		"config":                        alarms(nil),
 		"environment":                   alarms([]string{"FULFILLD_ADMIN_URL=" + o.URL, "FULFILLD_ADMIN_LISTEN=127.0.0.1:1"}),

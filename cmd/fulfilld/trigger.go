@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -77,7 +76,7 @@ func (t *trigger) run(cmd *cobra.Command, o *options, eventType string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "webhook-id %s: %d %s\n", id, status, strings.TrimSpace(answer))
+	fmt.Fprintf(out, "webhook-id %s: %d %s\n", id, status, plain(answer))
 	if status != http.StatusAccepted {
 		return errors.New("the daemon did not accept the event")
 	}
@@ -117,7 +116,7 @@ func foretell(w io.Writer, body []byte, r fulfillers.Router) error {
 	}
 	for _, b := range news.Benefits {
 		for _, t := range r.Route(b).Targets {
-			fmt.Fprintf(w, "%s, by %s: %s\n", t.Kind, t.Origin, prospect(t, r.Kinds))
+			fmt.Fprintf(w, "%s, by %s: %s\n", plain(t.Kind), t.Origin, plain(prospect(t, r.Kinds)))
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ const (
 	RedisEmptied      = "redis_emptied"      // Redis has lost its tasks; for information
 	RedisPolicy       = "redis_policy"       // Redis may evict tasks
 	RedisVersion      = "redis_version"      // Redis is too old
+	QueuePaused       = "queue_paused"       // somebody has paused a queue
 	LedgerDown        = "ledger_down"        // the ledger cannot commit
 	WebhookFormat     = "webhook_format"     // an endpoint sends something other than raw events
 	WebhookConflict   = "webhook_conflict"   // a known event came with another body
@@ -25,7 +26,7 @@ const (
 
 // Codes lists every code.
 var Codes = [...]string{
-	RedisDown, RedisEmptied, RedisPolicy, RedisVersion, LedgerDown, WebhookFormat, WebhookConflict,
+	RedisDown, RedisEmptied, RedisPolicy, RedisVersion, QueuePaused, LedgerDown, WebhookFormat, WebhookConflict,
 	EventsFailed, FulfilmentsFailed, RevocationsStuck, UnappliedEvents, BadSpec,
 }
 

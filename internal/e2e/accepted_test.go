@@ -41,7 +41,7 @@ func day(t *testing.T, url string, redis *testserver.RedisServer, daemons ...*da
 	for _, d := range daemons {
 		d.start()
 	}
-	p := newPlatform(daemons...)
+	p, db, keys := newPlatform(daemons...), openLedger(t, url), &keyring{}
 	done := p.deliverAll(t, dayConnections, s.webhooks)
 	reached := func(share int) { // a twelfth each, so that it does not depend on the machine's speed
 		t.Helper()
@@ -64,6 +64,7 @@ func day(t *testing.T, url string, redis *testserver.RedisServer, daemons ...*da
 		func(d *daemon) { killed(d); redis.FlushAll() },
 	} {
 		reached(i + 1)
+		keys.look(t, db)
 		blow(daemons[i%len(daemons)])
 	}
 	<-done
@@ -71,13 +72,12 @@ func day(t *testing.T, url string, redis *testserver.RedisServer, daemons ...*da
 	if t.Failed() {
 		return
 	}
-	db := openLedger(t, url)
 	took := settled(t, db, 2*patience)
-	out := s.verdict(t, db)
+	out := s.verdict(t, db, p, keys)
 	whole(t, db)
 	s.shown(t, daemons[0])
-	if out.lost+out.duplicated > 0 {
-		t.Error("events were lost or keys duplicated")
+	if out.lost+out.changed > 0 {
+		t.Error("events were lost or keys changed")
 	}
 	t.Logf("%s\n%s; %d deliveries acknowledged in %d tries; sent in %v, settled %v later",
 		out, s.summary(), p.acked.Load(), p.tries.Load(), sent.Round(time.Millisecond), took.Round(time.Millisecond))

@@ -149,11 +149,10 @@ func (d *daemon) limitFiles(bytes uint64) {
 // The same by a limit on the size of files, which is another error to SQLite.
 func TestFileSizeLimit(t *testing.T) {
 	t.Parallel()
-	d := newDaemon(t, "", "")
-	d.prefix = []string{"/bin/sh", "-c", `ulimit -S -f 3000; exec "$@"`, "sh"} // 1.5 MB
-	d.start()
+	d := started(t, "", "")
 	p := newPlatform(d)
 	n := 0
+	d.limitFiles(1 << 10) // less than any file of the ledger
 	p.refuses(t, d, func() webhook { n++; return buys(n) })
 	d.limitFiles(unlimited)
 	p.recovers(t, d, n+1)
@@ -226,26 +225,6 @@ func TestReadOnlyLedger(t *testing.T) {
 	p.refuses(t, d, func() webhook { n++; return buys(n) })
 	turn("off")
 	p.recovers(t, d, n+1)
-}
-
-// A daemon that may not write its file says so and does not start.
-func TestReadOnlyFile(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "no", "fulfilld.db")
-	if err := os.WriteFile(filepath.Join(dir, "no"), nil, 0o600); err != nil { // a file where the folder should be
-		t.Fatal(err)
-	}
-	d := newDaemon(t, "sqlite://"+path, "")
-	if err := d.launch(); err != nil {
-		t.Fatal(err)
-	}
-	if code := d.ended(patience); code != 1 {
-		t.Errorf("ended with %d", code)
-	}
-	if said := d.log.String(); !strings.Contains(said, path) && !strings.Contains(said, filepath.Dir(path)) {
-		t.Errorf("it does not name the file:\n%s", said)
-	}
 }
 
 // Two daemons on one file would spoil it.

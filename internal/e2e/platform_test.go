@@ -24,8 +24,9 @@ import (
 type platform struct {
 	urls   []string
 	client *http.Client
-	acked  atomic.Int64 // events, each counted once
+	acked  atomic.Int64 // deliveries answered 202
 	tries  atomic.Int64
+	kept   sync.Map // the ids of events answered 202
 }
 
 // webhook is one event to be sent.
@@ -64,8 +65,21 @@ func (p *platform) post(ctx context.Context, url string, w webhook) (*http.Respo
 		return nil, "", err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusAccepted {
+		p.acked.Add(1)
+		p.kept.Store(w.id, true)
+	}
 	text, err := io.ReadAll(resp.Body)
 	return resp, string(text), err
+}
+
+// acknowledged are the ids of the events that were answered 202.
+func (p *platform) acknowledged() (ids []string) {
+	p.kept.Range(func(id, _ any) bool {
+		ids = append(ids, id.(string))
+		return true
+	})
+	return ids
 }
 
 // deliver sends a webhook until it is acknowledged; turn says which daemon is
@@ -75,7 +89,6 @@ func (p *platform) deliver(ctx context.Context, turn int, w webhook) error {
 		resp, text, err := p.post(ctx, p.urls[turn%len(p.urls)], w)
 		switch {
 		case err == nil && resp.StatusCode == http.StatusAccepted:
-			p.acked.Add(1)
 			return nil
 		case err == nil && resp.StatusCode != http.StatusServiceUnavailable:
 			return fmt.Errorf("%s: answered %d %.200s", w.id, resp.StatusCode, text)

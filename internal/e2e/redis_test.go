@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"fulfilld/internal/testserver"
 )
 
@@ -96,6 +98,44 @@ func TestWithoutRedisWebhooksAreAcceptedAndWorkWaits(t *testing.T) {
 	d.raised("redis_down", false)
 	if status, body := d.ready(); status != http.StatusOK || !strings.Contains(body, `"ready"`) {
 		t.Errorf("/readyz: %d %s", status, body)
+	}
+}
+
+// A Redis that is full refuses tasks, and gives none out either.
+func TestWithAFullRedisWebhooksAreAcceptedAndWorkWaits(t *testing.T) {
+	t.Parallel()
+	redis := testserver.Redis(t, "maxmemory-policy noeviction") // an option: it must be ours to fill
+	d := started(t, "", redis.URL())
+	p := newPlatform(d)
+	p.send(t, buys(1))
+	d.issued(1, patience)
+
+	limit(t, redis, "1mb") // less than an empty one takes
+	d.raised("redis_down", true)
+	for n := 2; n < 50; n++ {
+		resp, text, err := p.post(t.Context(), p.urls[0], buys(n))
+		if err != nil || resp.StatusCode != http.StatusAccepted {
+			t.Fatalf("while Redis is full: %v %s %v", resp, text, err)
+		}
+	}
+	if standing, err := d.alarmed("redis_down"); err != nil || !standing {
+		t.Errorf("the alarm stands: %v %v", standing, err)
+	}
+
+	limit(t, redis, "0")
+	for n := 2; n < 50; n++ {
+		d.issued(n, 15*time.Second)
+	}
+	d.raised("redis_down", false)
+}
+
+// limit sets how much memory a Redis may take.
+func limit(t *testing.T, server *testserver.RedisServer, memory string) {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	defer c.Close()
+	if err := c.ConfigSet(t.Context(), "maxmemory", memory).Err(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// ailing is a ledger whose answers the test prepares; nil means that all is well.
+type ailing struct {
+	probe, retain func(ctx context.Context) error
+}
+
+func (a ailing) Probe(ctx context.Context) error {
+	if a.probe == nil {
+		return nil
+	}
+	return a.probe(ctx)
+}
+
+func (a ailing) Retain(ctx context.Context, _, _ time.Duration) (int64, error) {
+	if a.retain == nil {
+		return 0, nil
+	}
+	return 0, a.retain(ctx)
+}
+
+func (ailing) Backlog(context.Context) (int64, time.Time, error)       { return 0, time.Time{}, nil }
+func (ailing) FailedEvents(context.Context) (int64, error)             { return 0, nil }
+func (ailing) RefusedBenefits(context.Context) ([]string, error)       { return nil, nil }
+func (ailing) Troubles(context.Context) (failed, stuck int64, _ error) { return 0, 0, nil }
+
+// raised keeps which alarms stand.
+type raised struct {
+	mu    sync.Mutex
+	codes map[string]bool
+}
+
+func (r *raised) Raise(code, _, _ string) { r.set(code, true) }
+func (r *raised) Resolve(code string)     { r.set(code, false) }
+
+func (r *raised) set(code string, on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.codes[code] = on
+}
+
+func (r *raised) stands(code string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.codes[code]
+}
+
+// hangs answers only when it is no longer waited for.
+func hangs(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func newHouse(l books) (*house, *raised) {
+	r := &raised{codes: map[string]bool{}}
+	return &house{ledger: l, alarms: r, log: slog.New(slog.DiscardHandler)}, r
+}
+
+func TestALedgerThatHangsRaisesItsAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, alarms := newHouse(ailing{probe: hangs})
+		go h.keep(t.Context())
+		for range 5 { // it stands, and goes on standing
+			time.Sleep(lookEvery)
+			synctest.Wait()
+			if !alarms.stands("ledger_down") {
+				t.Error("no alarm")
+			}
+		}
+	})
+}
+
+func TestALedgerThatRecoversResolvesItsAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full := errors.New("no space left on device")
+		h, alarms := newHouse(ailing{probe: func(context.Context) error { return full }})
+		go h.keep(t.Context())
+		synctest.Wait()
+		if !alarms.stands("ledger_down") {
+			t.Error("no alarm")
+		}
+		full = nil
+		time.Sleep(lookEvery)
+		synctest.Wait()
+		if alarms.stands("ledger_down") {
+			t.Error("the alarm stands still")
+		}
+	})
+}
+
+// A daemon that stops is no ledger that fails.
+func TestStoppingRaisesNoAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, alarms := newHouse(ailing{probe: hangs})
+		ctx, cancel := context.WithCancel(t.Context())
+		go h.keep(ctx)
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		if len(alarms.codes) > 0 {
+			t.Errorf("touched %v", alarms.codes)
+		}
+	})
+}
+
+func TestAlarmsMoveDuringALongRetention(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var full error
+		h, alarms := newHouse(ailing{probe: func(context.Context) error { return full }, retain: hangs})
+		go h.keep(t.Context())
+		synctest.Wait()
+		full = errors.New("no space left on device")
+		time.Sleep(lookEvery)
+		synctest.Wait()
+		if !alarms.stands("ledger_down") {
+			t.Error("no alarm")
+		}
+	})
+}
