@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,6 +62,16 @@ func hangs(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// disk is what a ledger cannot be written to when it is full.
+type disk struct{ full atomic.Bool }
+
+func (d *disk) probe(context.Context) error {
+	if d.full.Load() {
+		return errors.New("no space left on device")
+	}
+	return nil
+}
+
 func newHouse(l books) (*house, *raised) {
 	r := &raised{codes: map[string]bool{}}
 	return &house{ledger: l, alarms: r, log: slog.New(slog.DiscardHandler)}, r
@@ -82,14 +93,15 @@ func TestALedgerThatHangsRaisesItsAlarm(t *testing.T) {
 
 func TestALedgerThatRecoversResolvesItsAlarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		full := errors.New("no space left on device")
-		h, alarms := newHouse(ailing{probe: func(context.Context) error { return full }})
+		var d disk
+		d.full.Store(true)
+		h, alarms := newHouse(ailing{probe: d.probe})
 		go h.keep(t.Context())
 		synctest.Wait()
 		if !alarms.stands("ledger_down") {
 			t.Error("no alarm")
 		}
-		full = nil
+		d.full.Store(false)
 		time.Sleep(lookEvery)
 		synctest.Wait()
 		if alarms.stands("ledger_down") {
@@ -115,11 +127,11 @@ func TestStoppingRaisesNoAlarm(t *testing.T) {
 
 func TestAlarmsMoveDuringALongRetention(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var full error
-		h, alarms := newHouse(ailing{probe: func(context.Context) error { return full }, retain: hangs})
+		var d disk
+		h, alarms := newHouse(ailing{probe: d.probe, retain: hangs})
 		go h.keep(t.Context())
 		synctest.Wait()
-		full = errors.New("no space left on device")
+		d.full.Store(true)
 		time.Sleep(lookEvery)
 		synctest.Wait()
 		if !alarms.stands("ledger_down") {

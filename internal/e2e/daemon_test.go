@@ -36,7 +36,6 @@ type daemon struct {
 	public, admin string
 	dir           string
 	env           []string
-	prefix        []string // what the program is started through, as in "sh -c"
 	log           buffer
 
 	mu   sync.Mutex
@@ -121,8 +120,7 @@ func (d *daemon) launch() error {
 	if err != nil {
 		return err
 	}
-	args := append(append([]string{}, d.prefix...), binary(d.t), "serve")
-	cmd := exec.Command(args[0], args[1:]...)
+	cmd := exec.Command(binary(d.t), "serve")
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = d.dir, d.env, &d.log, &d.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: group}
 	if err := cmd.Start(); err != nil {
