@@ -39,6 +39,8 @@ func NewConnector(address string) (*Connector, error) {
 		ReadTimeout:           2 * time.Second,
 		WriteTimeout:          2 * time.Second,
 		PoolSize:              64,
+		ReadBufferSize:        4 << 10, // of each connection: what goes over them is small
+		WriteBufferSize:       4 << 10,
 		Username:              u.User.Username(),
 	}}
 	c.options.Password, _ = u.User.Password()
