@@ -12,10 +12,10 @@ import (
 
 const (
 	checkpointEvery = 50 * time.Millisecond
-	checkpointAfter = 3000            // writes
-	checkpointLate  = 5 * time.Second // when there were fewer
-	smallRest       = 1500            // pages that a writer may copy by itself
-	hugeLog         = 32_000          // pages: by then it must, however many
+	checkpointAfter = 12_000           // writes
+	checkpointLate  = 30 * time.Second // when there were fewer
+	smallRest       = 1500             // pages that a writer may copy by itself
+	hugeLog         = 64_000           // pages: by then it must, however many
 )
 
 // walLog is SQLite's write-ahead log. SQLite itself would sync it within COMMIT
