@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // Connector makes Redis clients for one address. It implements
@@ -34,14 +35,15 @@ func NewConnector(address string) (*Connector, error) {
 		return nil, err
 	}
 	c := &Connector{options: redis.UniversalOptions{
-		ContextTimeoutEnabled: true,
-		DialTimeout:           2 * time.Second,
-		ReadTimeout:           2 * time.Second,
-		WriteTimeout:          2 * time.Second,
-		PoolSize:              64,
-		ReadBufferSize:        4 << 10, // of each connection: what goes over them is small
-		WriteBufferSize:       4 << 10,
-		Username:              u.User.Username(),
+		ContextTimeoutEnabled:    true,
+		DialTimeout:              2 * time.Second,
+		ReadTimeout:              2 * time.Second,
+		WriteTimeout:             2 * time.Second,
+		PoolSize:                 64,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}, // most servers refuse it, at every connection
+		ReadBufferSize:           4 << 10,                                                           // of each connection: what goes over them is small
+		WriteBufferSize:          4 << 10,
+		Username:                 u.User.Username(),
 	}}
 	c.options.Password, _ = u.User.Password()
 	scheme, secure := strings.CutSuffix(u.Scheme, "+tls")
