@@ -6,17 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 const (
 	checkpointEvery = 50 * time.Millisecond
-	checkpointAfter = 12_000           // writes
-	checkpointLate  = 30 * time.Second // when there were fewer
+	checkpointAfter = 4_000            // writes
+	checkpointSlow  = 500              // writes, while they come at less than slowRate
+	slowRate        = 1500             // writes a second
+	checkpointLate  = 30 * time.Second // however few
+	writeOutEvery   = 4 * time.Millisecond
 	smallRest       = 1500             // pages that a writer may copy by itself
 	hugeLog         = 64_000           // pages: by then it must, however many
 )
+
+const walSuffix = "-wal"
 
 // walLog is SQLite's write-ahead log. SQLite itself would sync it within COMMIT
 // and, now and then, copy it into the database there; both would keep the one
@@ -34,7 +41,7 @@ type walLog struct {
 
 func newWALLog(path string, db *sql.DB) *walLog {
 	ctx, quit := context.WithCancel(context.Background())
-	l := &walLog{path: path + "-wal", db: db, flush: fdatasync, quit: quit, ended: make(chan struct{})}
+	l := &walLog{path: path + walSuffix, db: db, flush: fdatasync, quit: quit, ended: make(chan struct{})}
 	go l.run(ctx)
 	return l
 }
@@ -70,8 +77,7 @@ func (l *walLog) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		n := l.written.Load()
-		if n < checkpointAfter && (n == 0 || time.Since(last) < checkpointLate) {
+		if !isDue(l.written.Load(), time.Since(last)) {
 			continue
 		}
 		l.written.Store(0)
@@ -80,16 +86,55 @@ func (l *walLog) run(ctx context.Context) {
 	}
 }
 
+// isDue reports whether n writes are to be copied, so long after the last time. A
+// flood is copied seldom, which spares it the pages it writes again and again;
+// a trickle in small portions, which nobody notices.
+func isDue(n int64, since time.Duration) bool {
+	slow := since >= time.Second && float64(n) < slowRate*since.Seconds()
+	return n >= checkpointAfter || n >= checkpointSlow && slow || n > 0 && since >= checkpointLate
+}
+
 // copy has the bulk of the log copied beside the writer's work, and the writer
 // copy what has come meanwhile: only then does the log begin afresh.
 func (l *walLog) copy(ctx context.Context) {
 	for range 3 {
-		var busy, pages, copied int64
-		if err := l.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &copied); err != nil {
+		pages, copied, err := l.checkpoint(ctx)
+		if err != nil {
 			return // whatever is wrong with the file, the next commit tells
 		}
 		if pages-copied <= smallRest || pages > hugeLog {
 			l.crowded.Store(true)
+			return
+		}
+	}
+}
+
+// checkpoint copies, and has what it copies written out meanwhile: SQLite then
+// syncs the database, and a log's sync that meets much of that would wait for it.
+func (l *walLog) checkpoint(ctx context.Context) (pages, copied int64, err error) {
+	ctx, done := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { l.writingOut(ctx) })
+	var busy int64
+	err = l.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &copied)
+	done()
+	wg.Wait()
+	return pages, copied, err
+}
+
+func (l *walLog) writingOut(ctx context.Context) {
+	f, err := os.OpenFile(strings.TrimSuffix(l.path, walSuffix), os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	tick := time.NewTicker(writeOutEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			writeOut(f)
+		case <-ctx.Done():
 			return
 		}
 	}

@@ -132,3 +132,25 @@ func TestLedgerBehindALink(t *testing.T) {
 	must(t, os.Symlink(real, link))
 	must(t, open(t, "sqlite://"+link, Options{}).accepts("a"))
 }
+
+func TestAFloodIsCopiedSeldomAndATrickleInPortions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		writes int64
+		since  time.Duration
+		due    bool
+	}{
+		{0, time.Hour, false},
+		{1, 29 * time.Second, false},
+		{1, 30 * time.Second, true},
+		{499, 2 * time.Second, false},
+		{500, 2 * time.Second, true},
+		{500, 999 * time.Millisecond, false}, // it may be a flood that has just begun
+		{3500, 2 * time.Second, false},
+		{4000, 10 * time.Millisecond, true},
+	} {
+		if due := isDue(c.writes, c.since); due != c.due {
+			t.Errorf("%d writes after %s: due is %t", c.writes, c.since, due)
+		}
+	}
+}
