@@ -37,6 +37,42 @@ type Cycler interface {
 	Cycle(ctx context.Context, f grant.Fulfilment, key string) error
 }
 
+// Resourceful is a Fulfiller of access that accounts have at a provider. The
+// worker calls it under leases on all resources concerned, with f.Account known
+// and f.Holds filled in, and has recorded the holds before Grant may change
+// anything.
+//
+// Grant makes the provider equal to Owed of each hold that has a Level. It may
+// return properties together with an error: an invitation that waits to be
+// accepted is ActionRequired, and its address is worth remembering. Revoke makes
+// the provider equal to Owed of every hold, and reads back that it is so; it
+// works from the holds and from f.Properties, never from f.Target or f.Account.
+type Resourceful interface {
+	Fulfiller
+
+	// Provider names whose accounts these are, for example "github".
+	Provider() string
+
+	// Resources names what f.Target asks for, for f.Account. It does not touch
+	// the network.
+	Resources(f grant.Fulfilment) ([]grant.Resource, error)
+
+	// Observe reads the level that each resource's account has of it now, in
+	// their order; an invitation counts as the level it invites to.
+	Observe(ctx context.Context, f grant.Fulfilment, all []grant.Resource) ([]int, error)
+
+	// Identify finds the account that a customer's words name, a name or a
+	// numeric id. What names none is ActionRequired.
+	Identify(ctx context.Context, words string) (grant.Account, error)
+}
+
+// Prober is a Fulfiller that can find out, without changing anything, whether
+// its provider lets it do what a target asks for. Its errors name the mend.
+// Without params it proves its credentials alone.
+type Prober interface {
+	Probe(ctx context.Context, params json.RawMessage) error
+}
+
 // Inviter is a Fulfiller whose Grant reaches a real person outside. Invites
 // says how, for whoever is about to try an event.
 type Inviter interface {

@@ -63,6 +63,9 @@ func (r Router) add(all []grant.Target, w Want, origin string) []grant.Target {
 	if kind, ok := r.Kinds[w.Kind]; ok {
 		t.Managed = true
 		_, t.Cycles = kind.Fulfiller.(Cycler)
+		if r, ok := kind.Fulfiller.(Resourceful); ok {
+			t.Account = r.Provider()
+		}
 		if err := kind.Check(w.Params); err != nil {
 			t.Problem = err.Error()
 		}

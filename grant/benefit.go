@@ -26,6 +26,7 @@ type Target struct {
 	Origin  string          `json:"origin"`            // who named it: config, metadata or platform
 	Managed bool            `json:"managed"`           // a fulfiller of this kind is switched on here
 	Cycles  bool            `json:"cycles,omitempty"`  // the kind acts on every renewal
+	Account string          `json:"account,omitempty"` // the provider whose accounts the kind deals with
 	Problem string          `json:"problem,omitempty"` // why the parameters are refused
 }
 

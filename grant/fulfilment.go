@@ -22,6 +22,10 @@ type Fulfilment struct {
 	Properties Properties      // what the last Grant returned
 	Attempts   int             // failed attempts in a row
 	Since      time.Time       // the first of them
+
+	Account Account // of a kind that deals with accounts, once it is known
+	Holds   []Hold  // the resources it holds, is about to, or is to let go
+	Asked   bool    // the operator asked for it to be tried again
 }
 
 // FulfilmentID names the fulfilment of a grant by a kind.

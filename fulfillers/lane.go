@@ -1,0 +1,48 @@
+package fulfillers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"fulfilld/grant"
+)
+
+// Lanes keep count of what a provider allows, for all daemons together.
+type Lanes interface {
+	// Pass takes a place in a lane when it does not rest and every limit leaves
+	// one, and else returns how long that takes. Limits leave a little to what
+	// is urgent.
+	Pass(ctx context.Context, lane string, limits []grant.Limit, urgent bool) (wait time.Duration, err error)
+
+	// Pause has a lane rest for at least so long. Why is shown to people.
+	Pause(ctx context.Context, lane string, d time.Duration, why string) error
+}
+
+// waitHere is how long a call waits for its turn while its worker holds on to
+// the task. What takes longer is put off.
+const waitHere = 2 * time.Second
+
+// Enter waits for a place in a lane. One that is far off is Throttled, and its
+// Wait is when to expect it.
+func Enter(ctx context.Context, lanes Lanes, lane string, limits []grant.Limit, urgent bool) error {
+	for {
+		wait, err := lanes.Pass(ctx, lane, limits, urgent)
+		switch {
+		case err != nil:
+			return Transient("lane", err)
+		case wait <= 0:
+			return nil
+		case wait > waitHere:
+			return Throttled(lane, wait, errors.New("its turn comes "+time.Now().Add(wait).UTC().Format("2006-01-02 15:04:05 UTC")))
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return Transient("cancelled", fmt.Errorf("%s: %w", lane, ctx.Err()))
+		}
+	}
+}

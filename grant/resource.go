@@ -1,0 +1,61 @@
+package grant
+
+import "time"
+
+// Account is somebody's account at a provider.
+type Account struct {
+	Provider string // "github", "discord"
+	ID       string // the provider's numeric id: the key; empty while only Name is known
+	Name     string // its name there when it was linked; it may have changed since
+	How      string // who said so: grant, linked, custom_field or customer_metadata
+	Verified bool   // its owner has proved that it is theirs
+}
+
+// Resource is something an account can have at a provider.
+type Resource struct {
+	Provider string
+	Name     string // "acme/pro", "<guild>/<role>": lower case, what the provider compares by
+	Account  string // the account's numeric id
+	Level    int    // a higher one includes the lower; 1 where there is but one
+}
+
+// Key is the resource whatever its level.
+func (r Resource) Key() Resource {
+	r.Level = 0
+	return r
+}
+
+// Origin says where an account's access to a resource comes from.
+type Origin string
+
+// The origins.
+const (
+	FromUs       Origin = "ours"        // there was none before
+	FromPlatform Origin = "platform"    // the platform gave it, for this grant: it goes with it
+	FromBefore   Origin = "preexisting" // it was there for another reason: it stays
+)
+
+// Hold is a resource as one fulfilment sees it. Level is what this fulfilment
+// holds; 0 when it lets go.
+type Hold struct {
+	Resource
+	Others int    // the highest level that other fulfilments hold
+	Origin Origin // empty until it has been judged
+	Before int    // the level that was there before, and stays
+}
+
+// Owed is the level that the account is to have: 0 is no access.
+func (h Hold) Owed() int { return max(h.Level, h.Others, h.Before) }
+
+// Limit is how much a provider allows: Calls in any stretch of Per.
+type Limit struct {
+	Calls int
+	Per   time.Duration
+}
+
+// Lane is what rests together when a provider says so: an installation, a bot.
+type Lane struct {
+	Name  string // "github:installation:7", "discord:guild:1"
+	Until time.Time
+	Why   string
+}
