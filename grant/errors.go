@@ -7,3 +7,6 @@ var ErrNotFound = errors.New("not found")
 
 // ErrOvertaken says that something newer is owed than what was to be done.
 var ErrOvertaken = errors.New("overtaken: something newer is owed")
+
+// ErrBusy says that another worker has what is needed; trying again soon is all.
+var ErrBusy = errors.New("busy: another worker is at it")

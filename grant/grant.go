@@ -81,3 +81,18 @@ func (s Said) Word() Word {
 		return SaysGranted
 	}
 }
+
+// GrantedTo reports whether the platform itself has given an account what the
+// grant is for: its own words, in what it says of the grant now or said before.
+func (g Grant) GrantedTo(account string) bool {
+	for _, text := range []json.RawMessage{g.Properties, g.Previous} {
+		var p struct {
+			GrantedAccountID string `json:"granted_account_id"`
+		}
+		_ = json.Unmarshal(text, &p) // whatever else it holds is not ours to judge
+		if account != "" && p.GrantedAccountID == account {
+			return true
+		}
+	}
+	return false
+}

@@ -1,6 +1,9 @@
 package grant
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Account is somebody's account at a provider.
 type Account struct {
@@ -9,6 +12,20 @@ type Account struct {
 	Name     string // its name there when it was linked; it may have changed since
 	How      string // who said so: grant, linked, custom_field or customer_metadata
 	Verified bool   // its owner has proved that it is theirs
+}
+
+// Identity is an account that is known of a customer, or of one of its members.
+type Identity struct {
+	Account
+	MemberID string // empty: the customer alone
+	LinkedAt time.Time
+}
+
+// Words says where a customer may have written which account is theirs, at one
+// provider. Empty is nowhere.
+type Words struct {
+	CustomField      string // a key of the order's or subscription's custom_field_data
+	CustomerMetadata string // a key of the customer's metadata
 }
 
 // Resource is something an account can have at a provider.
@@ -58,4 +75,18 @@ type Lane struct {
 	Name  string // "github:installation:7", "discord:guild:1"
 	Until time.Time
 	Why   string
+}
+
+type callerKey struct{}
+
+// WithCaller says for whom a provider is called: whoever waits for a lane keeps
+// its place in it.
+func WithCaller(ctx context.Context, fulfilmentID string) context.Context {
+	return context.WithValue(ctx, callerKey{}, fulfilmentID)
+}
+
+// Caller is for whom a provider is called; empty when nobody has said.
+func Caller(ctx context.Context) string {
+	id, _ := ctx.Value(callerKey{}).(string)
+	return id
 }

@@ -48,6 +48,7 @@ type Outcome struct {
 	State      State
 	Properties Properties      // of a Grant that succeeded; nil leaves what is there
 	Applied    json.RawMessage // the parameters of that Grant
+	LetGo      []Resource      // what is not held any more
 	CycleDone  string          // the renewal that was acted on
 	Done       bool            // what the generation stands for is true now
 	Attempts   int

@@ -1,11 +1,15 @@
 package ledger
 
-import "fulfilld/grant"
+import (
+	"strings"
+
+	"fulfilld/grant"
+)
 
 // customer remembers a customer. A deletion is terminal, whenever it arrives,
 // and nothing personal is remembered beyond it.
 func (a *applier) customer(c grant.Customer) error {
-	_, err := a.exec(`INSERT INTO customers (id, organization_id, external_id, email, name, deleted_at, body, ver_at, ver_sent)
+	n, err := a.exec(`INSERT INTO customers (id, organization_id, external_id, email, name, deleted_at, body, ver_at, ver_sent)
 			VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8)
 			ON CONFLICT (id) DO UPDATE SET organization_id = excluded.organization_id,
 				external_id = CASE WHEN customers.deleted_at > 0 THEN '' ELSE excluded.external_id END,
@@ -14,10 +18,23 @@ func (a *applier) customer(c grant.Customer) error {
 				body = CASE WHEN customers.deleted_at > 0 THEN '' ELSE excluded.body END,
 				ver_at = excluded.ver_at, ver_sent = excluded.ver_sent`+ifNewer("customers"),
 		c.ID, c.OrganizationID, c.ExternalID, c.Email, c.Name, string(c.Body), micros(c.Version.At), micros(c.Version.Sent))
+	if err == nil && n > 0 {
+		err = a.hearWords(c)
+	}
 	if err != nil || c.DeletedAt.IsZero() {
 		return err
 	}
 	return a.bury("customers", "external_id = '', email = '', name = '', body = ''", ofCustomer, c.ID, micros(c.DeletedAt))
+}
+
+// hearWords lets a customer's grants hear of metadata that may name an account.
+func (a *applier) hearWords(c grant.Customer) error {
+	for _, keys := range a.l.opts.Words {
+		if keys.CustomerMetadata != "" && strings.Contains(string(c.Body), keys.CustomerMetadata) {
+			return a.touchWhere(ofCustomer, c.ID)
+		}
+	}
+	return nil
 }
 
 // bury sets a tombstone, once, blanks what is personal, and tells the grants it

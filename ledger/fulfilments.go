@@ -63,7 +63,11 @@ func (l *Ledger) Look(ctx context.Context, id string, lease time.Duration) (gran
 // Renew extends a lease; ErrNotFound when it was lost.
 func (l *Ledger) Renew(ctx context.Context, h grant.Held, lease time.Duration) error {
 	n, err := ask(ctx, l.writers, work, func(t *tx) (int64, error) {
-		return t.exec(`UPDATE fulfilments SET lease_until = {{now}} + $3 WHERE id = $1 AND lease_token = $2`, h.ID, h.Token, lease.Microseconds())
+		n, err := t.exec(`UPDATE fulfilments SET lease_until = {{now}} + $3 WHERE id = $1 AND lease_token = $2`, h.ID, h.Token, lease.Microseconds())
+		if err == nil && n > 0 {
+			_, err = t.exec(`UPDATE resources SET lease_until = {{now}} + $2 WHERE lease_token = $1`, h.Token, lease.Microseconds())
+		}
+		return n, err
 	})
 	if err == nil && n == 0 {
 		err = ErrNotFound
@@ -95,7 +99,10 @@ func (l *Ledger) held(t *tx, id, where string) (grant.Held, error) {
 		return h, err
 	}
 	r.fill(&h, &f)
-	if h.Target.Cycles {
+	if h.Target.Account != "" {
+		h.Account, err = t.account(l, h.Grant, h.Kind == h.Benefit.Type, h.Target.Account)
+	}
+	if err == nil && h.Target.Cycles {
 		h.Cycles, err = t.strings(`SELECT cycle_key FROM cycles WHERE grant_id = $1 AND kind = $2 AND done_at = 0 ORDER BY cycle_key`, h.Grant.ID, h.Kind)
 	}
 	return h, err
@@ -118,14 +125,14 @@ const heldColumns = `f.kind, f.state, f.wanted, f.applied, f.properties, f.lease
 	g.id, g.benefit_id, g.customer_id, g.member_id, g.subscription_id, g.order_id, g.previous,
 	coalesce(b.organization_id, ''), coalesce(b.type, ''), coalesce(b.description, ''), coalesce(b.properties, ''), coalesce(b.metadata, ''),
 	coalesce(c.organization_id, ''), coalesce(c.external_id, ''), coalesce(c.email, ''), coalesce(c.name, ''), coalesce(c.body, ''), coalesce(m.body, ''),
-	concat_ws(' ', f.generation, f.starts, f.observed_generation, f.attempts, f.since, f.event_at,
+	concat_ws(' ', f.generation, f.starts, f.observed_generation, f.attempts, f.since, f.event_at, f.asked,
 		g.created_at, g.modified_at, g.granted_at, g.revoked_at)`
 
 // heldRow takes what needs turning into the nouns' types.
 type heldRow struct {
-	observed, attempts, since, eventAt, created, modified, granted, revoked int64
-	wanted, applied, properties, previous, benefitProps, metadata           string
-	customerBody, memberBody                                                string
+	observed, attempts, since, eventAt, asked, created, modified, granted, revoked int64
+	wanted, applied, properties, previous, benefitProps, metadata                  string
+	customerBody, memberBody                                                       string
 }
 
 func (r *heldRow) into(h *grant.Held) []any {
@@ -134,13 +141,13 @@ func (r *heldRow) into(h *grant.Held) []any {
 		&h.Grant.ID, &h.Grant.BenefitID, &h.Grant.CustomerID, &h.Grant.MemberID, &h.Grant.SubscriptionID, &h.Grant.OrderID, &r.previous,
 		&h.Benefit.OrganizationID, &h.Benefit.Type, &h.Benefit.Description, &r.benefitProps, &r.metadata,
 		&h.Customer.OrganizationID, &h.Customer.ExternalID, &h.Customer.Email, &h.Customer.Name, &r.customerBody, &r.memberBody,
-		numbers{&h.Generation, &h.Starts, &r.observed, &r.attempts, &r.since, &r.eventAt, &r.created, &r.modified, &r.granted, &r.revoked},
+		numbers{&h.Generation, &h.Starts, &r.observed, &r.attempts, &r.since, &r.eventAt, &r.asked, &r.created, &r.modified, &r.granted, &r.revoked},
 	}
 }
 
 func (r *heldRow) fill(h *grant.Held, f *facts) {
 	h.Attempts, h.Since = int(r.attempts), timeOf(r.since)
-	h.EventAt, h.Seen = timeOf(r.eventAt), r.observed >= h.Generation
+	h.EventAt, h.Seen, h.Asked = timeOf(r.eventAt), r.observed >= h.Generation, r.asked > 0
 	g := &h.Grant
 	g.Source, g.FirstGrantedAt = grant.Source(f.source), timeOf(f.first)
 	g.CreatedAt, g.ModifiedAt, g.GrantedAt, g.RevokedAt = timeOf(r.created), timeOf(r.modified), timeOf(r.granted), timeOf(r.revoked)
@@ -185,7 +192,7 @@ func (t *tx) record(h grant.Held, o grant.Outcome) (rec recorded, err error) {
 		}
 		properties = string(text)
 	}
-	if err := t.journal(h, o); err != nil {
+	if err := errors.Join(t.journal(h, o), t.part(h, o)); err != nil {
 		return rec, err
 	}
 	if o.CycleDone != "" {
@@ -207,9 +214,21 @@ func (t *tx) record(h grant.Held, o grant.Outcome) (rec recorded, err error) {
 	rec.again, err = t.recordMoved(h, seen)
 	rec.lost = rec.again == nil
 	if err == nil && rec.lost {
-		err = t.doubt(h.ID)
+		err = errors.Join(t.doubt(h.ID), t.doubtHolders(h.ID))
 	}
 	return rec, err
+}
+
+// part ends the leases of what a fulfilment dealt with, and lets go of what it is
+// through with, if its lease still holds.
+func (t *tx) part(h grant.Held, o grant.Outcome) error {
+	if len(h.Holds) == 0 {
+		return nil
+	}
+	if ok, err := t.leased(h); !ok {
+		return err
+	}
+	return errors.Join(t.letGo(h.ID, o.LetGo), t.release(h.Token))
 }
 
 const recordSeen = `UPDATE fulfilments SET
@@ -217,7 +236,7 @@ const recordSeen = `UPDATE fulfilments SET
 	done_at = CASE WHEN $4 = 1 THEN {{now}} ELSE done_at END,
 	properties = CASE WHEN $5 = '' THEN properties ELSE $5 END,
 	applied = CASE WHEN $6 = '' THEN applied ELSE $6 END,
-	lease_token = '', lease_until = 0, updated_at = {{now}}, `
+	lease_token = '', lease_until = 0, asked = 0, updated_at = {{now}}, `
 
 // recordUnchanged is for the generation that was looked at; recordMoved for
 // when another has come meanwhile: then state and failures are its own, and it is due.
@@ -275,7 +294,7 @@ func (l *Ledger) Retry(ctx context.Context, grantID string) ([]grant.Due, error)
 		if err := a.settle(grantID); err != nil {
 			return nil, err
 		}
-		if _, err := t.exec(`UPDATE fulfilments SET due_at = {{now}}, attempts = 0, since = 0,
+		if _, err := t.exec(`UPDATE fulfilments SET due_at = {{now}}, attempts = 0, since = 0, asked = 1,
 				state = CASE WHEN state IN ('failed', 'waiting') THEN 'pending' ELSE state END
 			WHERE id > $1 || '.' AND id < $1 || '/' AND state <> 'unmanaged' AND wanted <> 'none'`, grantID); err != nil {
 			return nil, err

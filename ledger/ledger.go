@@ -26,6 +26,8 @@ var ErrNotFound = grant.ErrNotFound
 type Options struct {
 	// Route says what is to be done for a benefit. Without it nothing is.
 	Route func(grant.Benefit) grant.Route
+	// Words says where customers write which account is theirs, by provider.
+	Words map[string]grant.Words
 	// Settle is how long a revoke waits for its reason when there is a grace.
 	Settle time.Duration
 	// Fast gives up durability for speed: for tests and benchmarks of the rest.

@@ -68,12 +68,15 @@ func byMetadata(b grant.Benefit) (r grant.Route) {
 		kinds = "license_keys"
 	}
 	for kind := range strings.SplitSeq(kinds, ",") {
-		r.Targets = append(r.Targets, grant.Target{Kind: kind, Managed: true, Cycles: kind == "meter_credit", Origin: "metadata"})
+		r.Targets = append(r.Targets, grant.Target{Kind: kind, Managed: true, Cycles: kind == "meter_credit", Account: providers[kind], Origin: "metadata"})
 	}
 	text, _ := b.Metadata["grace"].(string)
 	r.Grace, _ = time.ParseDuration(text)
 	return r
 }
+
+// providers of the kinds that deal with accounts.
+var providers = map[string]string{"github_repository": "github", "discord": "discord"}
 
 // say accepts an event for each piece of news, and returns their webhook-ids.
 func (s *shop) say(all ...grant.News) (ids []string) {

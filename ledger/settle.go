@@ -28,7 +28,11 @@ func (a *applier) settle(grantID string) error {
 		if err != nil {
 			return err
 		}
-		if err := a.want(have[t.Kind], grantID, t, facts, f.fingerprint(cycles)); err != nil {
+		whose, err := a.whose(grantID, t)
+		if err != nil {
+			return err
+		}
+		if err := a.want(have[t.Kind], grantID, t, facts, f.fingerprint(cycles)+whose); err != nil {
 			return err
 		}
 		delete(have, t.Kind)
@@ -45,6 +49,23 @@ func (a *applier) settle(grantID string) error {
 // fingerprint is all that makes a Grant different from the last one.
 func (f *facts) fingerprint(cycles int64) string {
 	return fmt.Sprintf("/%d/%d/%s/%d/%d", f.spec, f.first, account(f.properties), cycles, f.told)
+}
+
+// whose is the account that a kind which deals with accounts is to serve.
+func (a *applier) whose(grantID string, t grant.Target) (string, error) {
+	if t.Account == "" {
+		return "", nil
+	}
+	g := grant.Grant{ID: grantID}
+	var kind, properties string
+	if err := a.row(`SELECT g.customer_id, g.member_id, g.subscription_id, g.order_id, g.properties, coalesce(b.type, '')
+		FROM grants g LEFT JOIN benefits b ON b.id = g.benefit_id WHERE g.id = $1`, []any{grantID},
+		&g.CustomerID, &g.MemberID, &g.SubscriptionID, &g.OrderID, &properties, &kind); err != nil {
+		return "", err
+	}
+	g.Properties = raw(properties)
+	whose, err := a.account(a.l, g, kind == t.Kind, t.Account)
+	return "/" + told(whose), err
 }
 
 // fulfilmentRow is what settle needs of a fulfilment; the zero value is none.

@@ -19,8 +19,8 @@ const (
 	slowRate        = 1500             // writes a second
 	checkpointLate  = 30 * time.Second // however few
 	writeOutEvery   = 4 * time.Millisecond
-	smallRest       = 1500             // pages that a writer may copy by itself
-	hugeLog         = 64_000           // pages: by then it must, however many
+	smallRest       = 1500   // pages that a writer may copy by itself
+	hugeLog         = 64_000 // pages: by then it must, however many
 )
 
 const walSuffix = "-wal"

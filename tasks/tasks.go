@@ -32,6 +32,7 @@ type events interface {
 
 // work is what a worker needs.
 type work interface {
+	accounts
 	Look(ctx context.Context, id string, lease time.Duration) (grant.Held, error)
 	Through(ctx context.Context, id string, act func(context.Context, grant.Held) grant.Outcome) (again *grant.Due, err error)
 	Renew(ctx context.Context, h grant.Held, lease time.Duration) error
@@ -55,5 +56,6 @@ type Options struct {
 	RedisURL string
 	Metrics  *Metrics
 	Alarms   Alarms
+	Settle   time.Duration // how long a removal waits for a grant of the same access
 	Log      *slog.Logger
 }

@@ -26,6 +26,7 @@ type Worker struct {
 	ledger  work
 	kinds   map[string]fulfillers.Built
 	metrics *Metrics
+	settle  time.Duration
 	log     *slog.Logger
 	again   func(grant.Due) // something changed meanwhile: it is due at once
 }
@@ -48,8 +49,17 @@ func (w *Worker) Work(ctx context.Context, id string) error {
 	}
 	act := decide(f)
 	started := time.Now()
-	props, err := w.act(ctx, act, f)
-	return w.record(ctx, f, act, props, time.Since(started), err)
+	did, err := w.act(ctx, act, &f)
+	did.took = time.Since(started)
+	return w.record(ctx, f, act, did, err)
+}
+
+// deed is what came of acting.
+type deed struct {
+	props grant.Properties
+	letGo []grant.Resource
+	wait  time.Time // nothing was done: it is to be done then
+	took  time.Duration
 }
 
 // through sees a fulfilment of a local kind through in one commit. When that
@@ -60,9 +70,10 @@ func (w *Worker) through(ctx context.Context, id string) (done bool, err error) 
 	var cause error
 	again, err := w.ledger.Through(ctx, id, func(ctx context.Context, h grant.Held) grant.Outcome {
 		act, started := decide(h), time.Now()
-		var props grant.Properties
-		props, cause = w.call(ctx, act, h)
-		f, o = h, conclude(ctx, h, act, props, time.Since(started), cause)
+		var did deed
+		did, cause = w.call(ctx, act, &h)
+		did.took = time.Since(started)
+		f, o = h, conclude(ctx, h, act, did, cause)
 		return o
 	})
 	switch {
@@ -80,25 +91,25 @@ func (w *Worker) through(ctx context.Context, id string) (done bool, err error) 
 
 // act asks the fulfiller, under a lease that is kept alive and a deadline that
 // ends before it.
-func (w *Worker) act(ctx context.Context, act grant.Action, f grant.Held) (grant.Properties, error) {
+func (w *Worker) act(ctx context.Context, act grant.Action, f *grant.Held) (deed, error) {
 	if act == grant.DoNothing {
-		return nil, nil
+		return deed{}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, actWithin)
 	defer cancel()
-	defer w.keep(ctx, cancel, f)()
+	defer w.keep(ctx, cancel, *f)()
 	return w.call(ctx, act, f)
 }
 
-func (w *Worker) call(ctx context.Context, act grant.Action, f grant.Held) (props grant.Properties, err error) {
+func (w *Worker) call(ctx context.Context, act grant.Action, f *grant.Held) (did deed, err error) {
 	kind, ok := w.kinds[f.Kind]
 	switch {
 	case act == grant.DoNothing:
-		return nil, nil
+		return did, nil
 	case f.Target.Problem != "" && act == grant.DoGrant:
-		return nil, fulfillers.Permanent("bad_spec", f.Target.Problem)
+		return did, fulfillers.Permanent("bad_spec", f.Target.Problem)
 	case !ok:
-		return nil, fulfillers.Permanent("unmanaged", fmt.Sprintf("no fulfiller for %s is switched on; add fulfillers.%s to the config", f.Kind, f.Kind))
+		return did, fulfillers.Permanent("unmanaged", fmt.Sprintf("no fulfiller for %s is switched on; add fulfillers.%s to the config", f.Kind, f.Kind))
 	}
 	defer func() {
 		if r := recover(); r != nil {
@@ -106,14 +117,22 @@ func (w *Worker) call(ctx context.Context, act grant.Action, f grant.Held) (prop
 			err = fulfillers.Transient("panic", fmt.Errorf("%s: panic in %s: %v", f.Kind, act, r))
 		}
 	}()
+	if r, ok := kind.Fulfiller.(fulfillers.Resourceful); ok && act != grant.DoCycle {
+		if did.wait = settles(*f, act, w.settle, time.Now()); !did.wait.IsZero() {
+			return did, nil
+		}
+		did.props, did.letGo, err = w.access(ctx, r, act, f)
+		return did, err
+	}
 	switch act {
 	case grant.DoGrant:
-		return kind.Grant(ctx, f.Fulfilment)
+		did.props, err = kind.Grant(ctx, f.Fulfilment)
 	case grant.DoCycle:
-		return nil, cycle(ctx, kind.Fulfiller, f)
+		err = cycle(ctx, kind.Fulfiller, *f)
 	default:
-		return nil, kind.Revoke(ctx, f.Fulfilment)
+		err = kind.Revoke(ctx, f.Fulfilment)
 	}
+	return did, err
 }
 
 func cycle(ctx context.Context, k fulfillers.Fulfiller, f grant.Held) error {
@@ -170,8 +189,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // record writes down what was seen and passes the outcome on. Its context
 // outlives shutdown: what happened must be remembered.
-func (w *Worker) record(ctx context.Context, f grant.Held, act grant.Action, props grant.Properties, took time.Duration, cause error) error {
-	o := conclude(ctx, f, act, props, took, cause)
+func (w *Worker) record(ctx context.Context, f grant.Held, act grant.Action, did deed, cause error) error {
+	o := conclude(ctx, f, act, did, cause)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
 	again, lost, err := w.ledger.Record(ctx, f, o)
@@ -186,11 +205,20 @@ func (w *Worker) record(ctx context.Context, f grant.Held, act grant.Action, pro
 	return passOn(f, o, cause)
 }
 
-func conclude(ctx context.Context, f grant.Held, act grant.Action, props grant.Properties, took time.Duration, cause error) grant.Outcome {
+func conclude(ctx context.Context, f grant.Held, act grant.Action, did deed, cause error) grant.Outcome {
+	if !did.wait.IsZero() {
+		return grant.Outcome{Action: grant.DoNothing, State: f.State, Attempts: f.Attempts, Since: f.Since, DueAt: did.wait}
+	}
 	o := outcome(f, act, cause, ctx.Err() != nil, time.Now())
-	o.Took = took
-	if cause == nil && act == grant.DoGrant {
-		o.Properties, o.Applied = props, f.Target.Params
+	o.Took = did.took
+	if act == grant.DoGrant {
+		o.Properties = did.props
+	}
+	if cause == nil {
+		o.LetGo = did.letGo
+		if act == grant.DoGrant {
+			o.Applied = f.Target.Params
+		}
 	}
 	return o
 }

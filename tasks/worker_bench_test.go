@@ -17,6 +17,7 @@ import (
 
 // notebook is a ledger of one fulfilment.
 type notebook struct {
+	accounts   // of kinds that deal with them: a test of such a kind has a real ledger
 	held       grant.Held
 	lookErr    error
 	throughErr error

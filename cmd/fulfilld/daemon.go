@@ -71,6 +71,7 @@ func startDaemon(ctx context.Context, o *options, log *slog.Logger, single bool)
 	d.ledger, err = ledger.Open(ctx, d.cfg.Database.URL, ledger.Options{
 		Route:    func(b grant.Benefit) grant.Route { return route.Route(b) },
 		Settle:   d.cfg.Settle,
+		Words:    words(d.cfg.Identity),
 		OnCommit: commits.observe,
 	})
 	if err != nil {
@@ -90,6 +91,11 @@ func startDaemon(ctx context.Context, o *options, log *slog.Logger, single bool)
 	return d, d.listen()
 }
 
+// words are where customers write which account is theirs.
+func words(c config.Identity) map[string]grant.Words {
+	return map[string]grant.Words{"github": grant.Words(c.GitHub), "discord": grant.Words(c.Discord)}
+}
+
 // ledgerIsShared reports whether other daemons may work on the same ledger.
 func ledgerIsShared(cfg *config.Config) bool { return !strings.HasPrefix(cfg.Database.URL, "sqlite:") }
 
@@ -104,7 +110,7 @@ func (d *daemon) startQueue(built map[string]fulfillers.Built) (err error) {
 	d.queue, err = tasks.Start(tasks.Options{
 		Ledger: d.ledger, Decode: polar.Decode, Kinds: built, RedisURL: url,
 		Metrics: tasks.NewMetrics(d.metrics, slices.Sorted(maps.Keys(built))),
-		Alarms:  d.alarms, Log: d.log,
+		Alarms:  d.alarms, Settle: d.cfg.Settle, Log: d.log,
 	}, d.cfg.Embedded())
 	if err != nil {
 		return err

@@ -186,6 +186,7 @@ CREATE TABLE fulfilments (
     error_class         TEXT   NOT NULL,
     error_code          TEXT   NOT NULL,
     error_text          TEXT   NOT NULL,
+    asked               BIGINT NOT NULL DEFAULT 0, -- the operator wants it tried again
     event_at            BIGINT NOT NULL,    -- when the shop caused the generation
     done_at             BIGINT NOT NULL,
     created_at          BIGINT NOT NULL,

@@ -1,0 +1,181 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"fulfilld/grant"
+)
+
+// Take leases every resource that a fulfilment wants or holds, for as long as
+// its own lease lasts, and returns how they stand: wanted ones with their level,
+// the others with none. ErrNotFound means that the fulfilment's lease is lost;
+// [grant.ErrBusy] that another holds one of the resources' leases.
+func (l *Ledger) Take(ctx context.Context, h grant.Held, wanted []grant.Resource, lease time.Duration) ([]grant.Hold, error) {
+	type taken struct {
+		holds []grant.Hold
+		err   error // told without undoing the neighbours' commit
+	}
+	got, err := ask(ctx, l.writers, work, func(t *tx) (taken, error) {
+		if ok, err := t.leased(h); !ok {
+			return taken{err: ErrNotFound}, err
+		}
+		holds, err := t.concerned(h.ID, wanted)
+		if err != nil {
+			return taken{}, err
+		}
+		busy, err := t.standing(h, holds)
+		if busy || err != nil {
+			return taken{err: grant.ErrBusy}, err
+		}
+		return taken{holds: holds}, t.leaseAll(h, holds, lease)
+	})
+	return got.holds, errors.Join(err, got.err)
+}
+
+// leased reports whether a fulfilment's lease is still the one that was taken.
+func (t *tx) leased(h grant.Held) (bool, error) {
+	var one int64
+	err := t.row(`SELECT 1 FROM fulfilments WHERE id = $1 AND lease_token = $2 {{lock}}`, []any{h.ID, h.Token}, &one)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// concerned joins what a fulfilment wants and what it holds, sorted, so that two
+// who take several never wait for each other.
+func (t *tx) concerned(id string, wanted []grant.Resource) (all []grant.Hold, err error) {
+	for _, r := range wanted {
+		all = append(all, grant.Hold{Resource: r})
+	}
+	held, err := t.heldBy(id)
+	for _, r := range held {
+		if !slices.ContainsFunc(wanted, func(w grant.Resource) bool { return w.Key() == r.Key() }) {
+			all = append(all, grant.Hold{Resource: r.Key()})
+		}
+	}
+	slices.SortFunc(all, func(a, b grant.Hold) int {
+		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Account, b.Account))
+	})
+	return all, err
+}
+
+// heldBy is what a fulfilment holds.
+func (t *tx) heldBy(id string) ([]grant.Resource, error) {
+	s, err := t.stmt(`SELECT provider, name, account, level FROM holds WHERE fulfilment_id = $1`)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(t.ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(r rowScanner) (x grant.Resource, err error) {
+		err = r.Scan(&x.Provider, &x.Name, &x.Account, &x.Level)
+		return x, err
+	})
+}
+
+// standing fills in how the resources stand; busy when another has one's lease.
+func (t *tx) standing(h grant.Held, holds []grant.Hold) (busy bool, err error) {
+	for i := range holds {
+		r := &holds[i]
+		key := []any{r.Provider, r.Name, r.Account}
+		if _, err := t.exec(`INSERT INTO resources (provider, name, account, origin, before, lease_token, lease_until)
+			VALUES ($1, $2, $3, '', 0, '', 0) ON CONFLICT DO NOTHING`, key...); err != nil {
+			return false, err
+		}
+		var free int64
+		err := t.row(`SELECT origin, before, CASE WHEN lease_token IN ('', $4) OR lease_until <= {{now}} THEN 1 ELSE 0 END
+			FROM resources WHERE provider = $1 AND name = $2 AND account = $3 {{lock}}`, append(key, h.Token), &r.Origin, &r.Before, &free)
+		if err != nil || free == 0 {
+			return err == nil, err
+		}
+		if err := t.row(`SELECT coalesce(max(level), 0) FROM holds WHERE provider = $1 AND name = $2 AND account = $3 AND fulfilment_id <> $4`,
+			append(key, h.ID), &r.Others); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+func (t *tx) leaseAll(h grant.Held, holds []grant.Hold, lease time.Duration) error {
+	return each(holds, func(r grant.Hold) error {
+		_, err := t.exec(`UPDATE resources SET lease_token = $4, lease_until = {{now}} + $5 WHERE provider = $1 AND name = $2 AND account = $3`,
+			r.Provider, r.Name, r.Account, h.Token, lease.Microseconds())
+		return err
+	})
+}
+
+// Hold commits what a fulfilment is about to hold, and where what was there
+// before comes from, before anything is changed at the provider. ErrNotFound
+// means that a lease is lost.
+func (l *Ledger) Hold(ctx context.Context, h grant.Held) error {
+	lost, err := ask(ctx, l.writers, work, func(t *tx) (lost bool, err error) {
+		if ok, err := t.leased(h); !ok {
+			return true, err
+		}
+		return false, each(h.Holds, func(r grant.Hold) error { return t.hold(h, r) })
+	})
+	if err == nil && lost {
+		err = ErrNotFound
+	}
+	return err
+}
+
+func (t *tx) hold(h grant.Held, r grant.Hold) error {
+	if _, err := t.exec(`UPDATE resources SET origin = $5, before = $6
+		WHERE provider = $1 AND name = $2 AND account = $3 AND lease_token = $4 AND origin = ''`,
+		r.Provider, r.Name, r.Account, h.Token, string(r.Origin), r.Before); err != nil {
+		return err
+	}
+	if r.Level == 0 {
+		return nil // it is held until it has been let go
+	}
+	_, err := t.exec(`INSERT INTO holds (provider, name, account, fulfilment_id, level) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (provider, name, account, fulfilment_id) DO UPDATE SET level = excluded.level`,
+		r.Provider, r.Name, r.Account, h.ID, r.Level)
+	return err
+}
+
+// letGo ends what a fulfilment holds of resources. Who else holds one is due, to
+// make sure of its own; one that nobody holds any more is judged afresh next time.
+func (t *tx) letGo(id string, all []grant.Resource) error {
+	return each(all, func(r grant.Resource) error {
+		key := []any{r.Provider, r.Name, r.Account}
+		if _, err := t.exec(`DELETE FROM holds WHERE provider = $1 AND name = $2 AND account = $3 AND fulfilment_id = $4`, append(key, id)...); err != nil {
+			return err
+		}
+		if _, err := t.exec(`UPDATE fulfilments SET due_at = {{now}} WHERE wanted NOT IN ('none', 'unmanaged')
+			AND id IN (SELECT fulfilment_id FROM holds WHERE provider = $1 AND name = $2 AND account = $3)`, key...); err != nil {
+			return err
+		}
+		_, err := t.exec(`DELETE FROM resources WHERE provider = $1 AND name = $2 AND account = $3 AND NOT EXISTS (
+			SELECT 1 FROM holds x WHERE x.provider = $1 AND x.name = $2 AND x.account = $3)`, key...)
+		return err
+	})
+}
+
+// release ends the leases of resources. What a fulfilment took and did not come
+// to hold is forgotten.
+func (t *tx) release(token string) error {
+	if _, err := t.exec(`DELETE FROM resources WHERE lease_token = $1 AND NOT EXISTS (SELECT 1 FROM holds x
+		WHERE x.provider = resources.provider AND x.name = resources.name AND x.account = resources.account)`, token); err != nil {
+		return err
+	}
+	_, err := t.exec(`UPDATE resources SET lease_token = '', lease_until = 0 WHERE lease_token = $1`, token)
+	return err
+}
+
+// doubtHolders has everybody who holds what a fulfilment holds seen to again.
+func (t *tx) doubtHolders(id string) error {
+	_, err := t.exec(`UPDATE fulfilments SET generation = generation + 1, due_at = {{now}}
+		WHERE wanted NOT IN ('none', 'unmanaged') AND id IN (SELECT x.fulfilment_id FROM holds m
+			JOIN holds x ON x.provider = m.provider AND x.name = m.name AND x.account = m.account
+			WHERE m.fulfilment_id = $1 AND x.fulfilment_id <> $1)`, id)
+	return err
+}
