@@ -138,10 +138,11 @@ func aimOf(v grant.Verdict, managed bool, state grant.State, details string) aim
 func (a *applier) want(old fulfilmentRow, grantID string, t grant.Target, facts grant.Facts, fingerprint string) error {
 	g := aimOf(grant.Owed(facts, time.Now()), t.Managed, old.state, fingerprint)
 	sooner := g.again > 0 && (old.due == 0 || old.due > g.again)
+	another := old.because != g.because && g.state == grant.Revoking // one that does not wait to settle, perhaps
 	switch {
 	case old.id == "":
 		return a.insertFulfilment(grantID, t.Kind, g)
-	case old.wanted != g.wanted, old.held && (g.again > 0 || old.because != g.because):
+	case old.wanted != g.wanted, another, old.held && (g.again > 0 || old.because != g.because):
 		return a.bump(old, t.Kind, g)
 	case sooner || old.because != g.because:
 		_, err := a.exec(`UPDATE fulfilments SET due_at = CASE WHEN $2 = 1 THEN $3 ELSE due_at END, because = $4 WHERE id = $1`,
