@@ -38,6 +38,11 @@ type Config struct {
 	// Settle is how long a removal that destroys something waits for a grant
 	// of the same thing (a plan change). Default 30s.
 	Settle time.Duration `yaml:"settle"`
+	// MaxRemovals is how many accounts may lose one resource within ten minutes
+	// because of an edit, of a benefit or of this file, before the operator is
+	// asked. What the shop says of one customer, and deletions, are never held
+	// back. Default 25; 0 never asks.
+	MaxRemovals int `yaml:"max_removals"`
 	// ShutdownTimeout is how long running work may take to finish after the
 	// signal to stop. Default 30s.
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`

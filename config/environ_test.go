@@ -39,6 +39,8 @@ func sample(t *testing.T, typ reflect.Type) string {
 		return "something"
 	case reflect.TypeFor[time.Duration]():
 		return "77d"
+	case reflect.TypeFor[int]():
+		return "77"
 	case reflect.TypeFor[Secret](), reflect.TypeFor[[]Secret]():
 		return strings.Repeat("s", 32)
 	case reflect.TypeFor[[]netip.Prefix]():

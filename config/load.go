@@ -28,6 +28,7 @@ func Default() *Config {
 		Webhooks:        Webhooks{Polar: PolarWebhooks{Tolerance: 5 * time.Minute}},
 		Polar:           Polar{Server: "production"},
 		Settle:          30 * time.Second,
+		MaxRemovals:     25,
 		ShutdownTimeout: 30 * time.Second,
 		Retention:       Retention{IDs: 400 * day, Bodies: 90 * day},
 		Log:             Log{Level: "info", Format: "text"},

@@ -24,6 +24,9 @@ func (c *Config) Validate(purpose Purpose) error {
 	v.addresses(c)
 	v.choices(c)
 	v.durations(c)
+	if c.MaxRemovals < 0 {
+		v.add("max_removals", "is negative", "write a whole number, or 0 to never be asked")
+	}
 	v.benefits(c)
 	v.products(c)
 	v.sections(&c.Fulfillers)

@@ -70,6 +70,9 @@ type Limit struct {
 	Per   time.Duration
 }
 
+// ApprovalCode is the error code of what waits for an operator's approval.
+const ApprovalCode = "approval"
+
 // Lane is what rests together when a provider says so: an installation, a bot.
 type Lane struct {
 	Name  string // "github:installation:7", "discord:guild:1"

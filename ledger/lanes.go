@@ -119,14 +119,19 @@ func (l *Ledger) Pause(ctx context.Context, lane string, d time.Duration, why st
 
 // Resting returns the lanes that rest now.
 func (l *Ledger) Resting(ctx context.Context) ([]grant.Lane, error) {
-	rows, err := l.read.rows(ctx, `SELECT name, until, why FROM lanes WHERE until > {{now}} ORDER BY name`)
+	return l.lanes(ctx, `name NOT LIKE 'removals:%' AND name NOT LIKE 'approved:%'`, 0)
+}
+
+// lanes lists lanes that rest; prefix is how much of their names to leave out.
+func (l *Ledger) lanes(ctx context.Context, where string, prefix int) ([]grant.Lane, error) {
+	rows, err := l.read.rows(ctx, `SELECT name, until, why FROM lanes WHERE until > {{now}} AND `+where+` ORDER BY name`)
 	if err != nil {
 		return nil, err
 	}
 	return collect(rows, func(r rowScanner) (lane grant.Lane, err error) {
 		var until int64
 		err = r.Scan(&lane.Name, &until, &lane.Why)
-		lane.Until = timeOf(until)
+		lane.Name, lane.Until = lane.Name[prefix:], timeOf(until)
 		return lane, err
 	})
 }

@@ -11,6 +11,9 @@ import (
 	"fulfilld/grant"
 )
 
+// approvalWait is how often to look whether the operator has approved.
+const approvalWait = time.Hour
+
 // busyWait is when to come again where another worker has a resource's lease.
 const busyWait = time.Second
 
@@ -19,6 +22,7 @@ type accounts interface {
 	Take(ctx context.Context, h grant.Held, wanted []grant.Resource, lease time.Duration) ([]grant.Hold, error)
 	Hold(ctx context.Context, h grant.Held) error
 	Found(ctx context.Context, g grant.Grant, words string, a grant.Account) error
+	Removal(ctx context.Context, r grant.Resource, who string, limit grant.Limit) (ok bool, err error)
 }
 
 // access brings what an account may have in line with what is owed: it finds
@@ -37,6 +41,12 @@ func (w *Worker) access(ctx context.Context, k fulfillers.Resourceful, act grant
 		return nil, nil, busy(err)
 	}
 	if act == grant.DoRevoke {
+		if edited(f.Verdict.Because) {
+			err = w.mayRemove(ctx, f.Fulfilment)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
 		return nil, keys(f.Holds), k.Revoke(ctx, f.Fulfilment)
 	}
 	if err := w.hold(ctx, k, f); err != nil {
@@ -50,7 +60,36 @@ func (w *Worker) access(ctx context.Context, k fulfillers.Resourceful, act grant
 	if len(old.Holds) == 0 {
 		return props, nil, nil
 	}
+	if err := w.mayRemove(ctx, old); err != nil {
+		return props, nil, err
+	}
 	return props, keys(old.Holds), k.Revoke(ctx, old)
+}
+
+// edited reports whether a removal comes from an edit, which may be a mistake that
+// concerns everybody. What the shop says of one customer, and that something was
+// deleted, is its word.
+func edited(because string) bool { return because == "unrouted" || because == "dropped_by_product" }
+
+// mayRemove stops a mass of removals from one resource until it is approved.
+func (w *Worker) mayRemove(ctx context.Context, f grant.Fulfilment) error {
+	if w.removals.Calls == 0 {
+		return nil
+	}
+	for _, h := range f.Holds {
+		if h.Owed() > 0 {
+			continue
+		}
+		ok, err := w.ledger.Removal(ctx, h.Resource, f.ID, w.removals)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return &fulfillers.Error{Class: fulfillers.ClassThrottled, Code: grant.ApprovalCode, Wait: approvalWait,
+				Text: fmt.Sprintf("more than %d removals from %s:%s; `fulfilld grants approve %[2]s:%[3]s` lets them go on", w.removals.Calls, h.Provider, h.Name)}
+		}
+	}
+	return nil
 }
 
 // wanted is what the account is to have.

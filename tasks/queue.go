@@ -80,7 +80,7 @@ func (q *Queue) run() error {
 
 // NewWorker makes a worker; again is told of what is due at once.
 func NewWorker(o Options, again func(grant.Due)) *Worker {
-	return &Worker{ledger: o.Ledger, kinds: o.Kinds, metrics: o.Metrics, settle: o.Settle, log: o.Log, again: again}
+	return &Worker{ledger: o.Ledger, kinds: o.Kinds, metrics: o.Metrics, settle: o.Settle, removals: o.Removals, log: o.Log, again: again}
 }
 
 // sweep finds whatever was forgotten: unapplied events, and everything due.

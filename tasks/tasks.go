@@ -57,5 +57,6 @@ type Options struct {
 	Metrics  *Metrics
 	Alarms   Alarms
 	Settle   time.Duration // how long a removal waits for a grant of the same access
+	Removals grant.Limit   // from one resource, by edits: beyond them the operator is asked
 	Log      *slog.Logger
 }

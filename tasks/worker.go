@@ -23,12 +23,13 @@ const (
 
 // Worker sees one fulfilment through: look, decide, act, record.
 type Worker struct {
-	ledger  work
-	kinds   map[string]fulfillers.Built
-	metrics *Metrics
-	settle  time.Duration
-	log     *slog.Logger
-	again   func(grant.Due) // something changed meanwhile: it is due at once
+	ledger   work
+	kinds    map[string]fulfillers.Built
+	metrics  *Metrics
+	settle   time.Duration
+	removals grant.Limit
+	log      *slog.Logger
+	again    func(grant.Due) // something changed meanwhile: it is due at once
 }
 
 // Work brings the world to what is owed for one fulfilment. It returns nil when

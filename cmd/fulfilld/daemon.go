@@ -111,6 +111,7 @@ func (d *daemon) startQueue(built map[string]fulfillers.Built) (err error) {
 		Ledger: d.ledger, Decode: polar.Decode, Kinds: built, RedisURL: url,
 		Metrics: tasks.NewMetrics(d.metrics, slices.Sorted(maps.Keys(built))),
 		Alarms:  d.alarms, Settle: d.cfg.Settle, Log: d.log,
+		Removals: grant.Limit{Calls: d.cfg.MaxRemovals, Per: 10 * time.Minute},
 	}, d.cfg.Embedded())
 	if err != nil {
 		return err

@@ -1,0 +1,54 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"fulfilld/grant"
+)
+
+func TestRemovalsBeyondTheLimitWaitForApproval(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		three := grant.Limit{Calls: 3, Per: 10 * time.Minute}
+		removal := func(who, resource string) bool {
+			ok, err := s.Removal(t.Context(), repository(resource, 0), who, three)
+			must(t, err)
+			return ok
+		}
+		for i := range 3 {
+			if !removal(fmt.Sprint(i), "acme/pro") || !removal(fmt.Sprint(i), "acme/pro") { // tried again, it counts once
+				t.Fatalf("removal %d waits", i)
+			}
+		}
+		if removal("3", "acme/pro") {
+			t.Error("the fourth does not wait")
+		}
+		if !removal("3", "acme/other") {
+			t.Error("another resource waits, too")
+		}
+		s.exec(`UPDATE passes SET at = at - 600000000`)
+		if removal("3", "acme/pro") {
+			t.Error("goes on by itself when the ten minutes are over")
+		}
+		waits, err := s.Unapproved(t.Context())
+		if err != nil || len(waits) != 1 || waits[0].Name != "github:acme/pro" {
+			t.Errorf("waits %+v, %v", waits, err)
+		}
+		if resting, err := s.Resting(t.Context()); err != nil || len(resting) != 0 {
+			t.Errorf("resting %+v, %v", resting, err)
+		}
+		if _, err := s.Approve(t.Context(), "github", "acme/pro"); err != nil {
+			t.Error(err)
+		}
+		for i := range 10 {
+			if !removal(fmt.Sprint(i), "acme/pro") {
+				t.Errorf("removal %d waits after the approval", i)
+			}
+		}
+		if _, err := s.Approve(t.Context(), "github", "acme/pro"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("approved what does not wait: %v", err)
+		}
+	})
+}
