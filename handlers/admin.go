@@ -30,9 +30,11 @@ type AdminOptions struct {
 	Retry func(ctx context.Context, grantID string) error
 	// Replay makes an event be applied again, or with an empty id every failed
 	// one, and returns how many.
-	Replay func(ctx context.Context, id string) (int64, error)
-	Alarms func() []alarm.Alarm
-	Log    *slog.Logger // nil for the default
+	Replay    func(ctx context.Context, id string) (int64, error)
+	Accounts  Accounts
+	Approvals Approvals
+	Alarms    func() []alarm.Alarm
+	Log       *slog.Logger // nil for the default
 }
 
 // Admin is the operator's API, in the platform's own shapes, with the queue
@@ -57,11 +59,16 @@ func Admin(o AdminOptions) http.Handler {
 		"POST /v1/events/replay":             replayFailed(o.Replay),
 		"GET /v1/customers/{$}":              listCustomers(o.Ledger),
 		"GET /v1/customers/{id}":             getCustomer(o.Ledger),
+		"POST /v1/customers/{id}/accounts":   linkAccount(o.Ledger, o.Accounts),
 		"GET /v1/alarms/{$}":                 listAlarms(o.Alarms),
+		"GET /v1/approvals/{$}":              listApprovals(o.Approvals),
+		"POST /v1/approvals/{$}":             approve(o.Approvals),
+
+		"DELETE /v1/customers/{id}/accounts/{provider}": unlinkAccount(o.Accounts),
 	} {
 		mux.Handle(pattern, a.by(e))
 	}
-	for _, path := range []string{"/v1/benefits", "/v1/benefit-grants", "/v1/license-keys", "/v1/events", "/v1/customers", "/v1/alarms", "/queues"} {
+	for _, path := range []string{"/v1/benefits", "/v1/benefit-grants", "/v1/license-keys", "/v1/events", "/v1/customers", "/v1/alarms", "/v1/approvals", "/queues"} {
 		mux.HandleFunc("GET "+path, addSlash)
 	}
 	mux.Handle("GET /metrics", o.Metrics)

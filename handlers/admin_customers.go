@@ -1,8 +1,11 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
+	"slices"
 
 	"fulfilld/grant"
 )
@@ -11,6 +14,7 @@ import (
 type CustomerList interface {
 	Customers(ctx context.Context, f grant.CustomerFilter, p grant.Page) ([]grant.Customer, int64, error)
 	Customer(ctx context.Context, id string) (grant.Customer, error)
+	AccountsOf(ctx context.Context, customer string) ([]grant.Identity, error)
 }
 
 func listCustomers(l CustomerList) endpoint {
@@ -26,6 +30,7 @@ func listCustomers(l CustomerList) endpoint {
 	}
 }
 
+// getCustomer answers a customer with the accounts that are known to be theirs.
 func getCustomer(l CustomerList) endpoint {
 	return func(r *http.Request) (any, error) {
 		id, err := pathID(r)
@@ -33,8 +38,39 @@ func getCustomer(l CustomerList) endpoint {
 			return nil, err
 		}
 		c, err := l.Customer(r.Context(), id)
-		return customerItem(c), err
+		if err != nil {
+			return nil, err
+		}
+		accounts, err := accountsOf(r.Context(), l, c)
+		if err != nil {
+			return nil, err
+		}
+		return behind(customerItem(c), "accounts", accounts)
 	}
+}
+
+// behind writes one more field behind those of an object.
+func behind(object any, name string, v any) (json.RawMessage, error) {
+	whole, ok := object.(json.RawMessage)
+	if !ok {
+		var err error
+		if whole, err = json.Marshal(object); err != nil {
+			return nil, err
+		}
+	}
+	field, err := json.Marshal(map[string]any{name: v})
+	if err != nil {
+		return nil, err
+	}
+	head, ok := bytes.CutSuffix(bytes.TrimSpace(whole), []byte("}"))
+	head = bytes.TrimSpace(head)
+	switch {
+	case !ok:
+		return whole, nil // no object: the platform's matter
+	case string(head) == "{":
+		return field, nil
+	}
+	return slices.Concat(head, []byte(","), field[1:]), nil
 }
 
 // customerItem is the platform's own object, or what is known without one.

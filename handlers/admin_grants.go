@@ -15,7 +15,6 @@ func retryGrant(l GrantList, retry func(context.Context, string) error) endpoint
 		if err := retry(r.Context(), id); err != nil {
 			return nil, err
 		}
-		v, err := l.Grant(r.Context(), id)
-		return grantOf(v), err
+		return wholeGrant(r.Context(), l, id)
 	}
 }

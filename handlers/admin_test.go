@@ -46,11 +46,12 @@ func newDesk(t *testing.T) *desk {
 	d := &desk{t: t, ledger: l}
 	d.Handler = Admin(AdminOptions{
 		Ledger: l, Token: token, Hosts: []string{"admin.example.com"}, Listen: "10.0.0.7:9090",
-		Health:  named("health"),
-		Metrics: named("metrics"),
-		Queues:  named("queues"),
-		Retry:   func(ctx context.Context, id string) error { _, err := l.Retry(ctx, id); return err },
-		Replay:  l.Replay,
+		Health:   named("health"),
+		Metrics:  named("metrics"),
+		Queues:   named("queues"),
+		Retry:    func(ctx context.Context, id string) error { _, err := l.Retry(ctx, id); return err },
+		Replay:   l.Replay,
+		Accounts: directory{l}, Approvals: crowd{l},
 		Alarms: func() []alarm.Alarm {
 			return []alarm.Alarm{{Code: "redis_down", Text: "Redis does not answer", Next: "Start it.", Since: day(1), Last: day(2), Count: 3}}
 		},
@@ -64,7 +65,8 @@ func named(name string) http.Handler {
 }
 
 func route(b grant.Benefit) grant.Route {
-	return grant.Route{Targets: []grant.Target{{Kind: b.Type, Managed: b.Type != "discord", Origin: "platform"}}}
+	provider := map[string]string{"github_repository": "github"}[b.Type]
+	return grant.Route{Targets: []grant.Target{{Kind: b.Type, Managed: b.Type != "discord", Origin: "platform", Account: provider}}}
 }
 
 // day is the shop's clock.
@@ -124,6 +126,7 @@ func (d *desk) fill() {
 	d.hear("msg_1", "benefit_grant.created", grant.News{
 		Benefits:  []grant.Benefit{benefit(1, "license_keys", "Pro <license>"), benefit(2, "github_repository", "Source"), benefit(3, "discord", "Chat")},
 		Customers: []grant.Customer{customer(1, "Ada"), customer(2, "Bob")},
+		Members:   []grant.Member{{ID: id("member", 2), CustomerID: id("customer", 2), Version: version(2)}},
 		Grants:    []grant.Grant{given(1, 1, 1), given(2, 2, 2), given(3, 3, 2)},
 	}, nil)
 	d.hear("msg_2", "benefit_grant.created", grant.News{}, errors.New("the grant has no id"))
@@ -137,15 +140,16 @@ func (d *desk) fill() {
 	}
 }
 
-// ask sends a request: its first line, then headers.
+// ask sends a request: its first line, then headers, an empty line and a body.
 func (d *desk) ask(request string) *httptest.ResponseRecorder {
 	d.t.Helper()
-	lines := strings.Split(strings.TrimSpace(request), "\n")
+	head, body, _ := strings.Cut(strings.TrimSpace(request), "\n\n")
+	lines := strings.Split(head, "\n")
 	method, target, ok := strings.Cut(lines[0], " ")
 	if !ok {
 		d.t.Fatalf("no request: %q", lines[0])
 	}
-	r := httptest.NewRequestWithContext(d.t.Context(), method, target, nil)
+	r := httptest.NewRequestWithContext(d.t.Context(), method, target, strings.NewReader(body))
 	r.Host = "localhost:9090"
 	r.Header.Set("Authorization", "Bearer "+token)
 	for _, line := range lines[1:] {

@@ -19,6 +19,7 @@ type BenefitList interface {
 type GrantList interface {
 	Grants(ctx context.Context, f grant.GrantFilter, p grant.Page) ([]grant.View, int64, error)
 	Grant(ctx context.Context, id string) (grant.View, error)
+	HoldsOf(ctx context.Context, fulfilmentID string) ([]grant.Hold, error)
 }
 
 // LicenseKeyList is where license keys are looked up.

@@ -54,15 +54,14 @@ func grantsBy(r *http.Request, l GrantList, q *query, f grant.GrantFilter) (any,
 	return listingOf(all, total, p, grantOf), err
 }
 
-// getGrant answers one grant with its journal.
+// getGrant answers one grant with its journal and what it holds.
 func getGrant(l GrantList) endpoint {
 	return func(r *http.Request) (any, error) {
 		id, err := pathID(r)
 		if err != nil {
 			return nil, err
 		}
-		v, err := l.Grant(r.Context(), id)
-		return grantOf(v), err
+		return wholeGrant(r.Context(), l, id)
 	}
 }
 
@@ -118,6 +117,7 @@ type fulfilmentItem struct {
 	DoneAt     stamp           `json:"done_at"`
 	LastError  *lastError      `json:"last_error"`
 	Properties json.RawMessage `json:"properties"`
+	Holds      []holdItem      `json:"holds,omitempty"`
 	Journal    []attemptItem   `json:"journal,omitempty"`
 }
 

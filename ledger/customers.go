@@ -44,6 +44,9 @@ func (a *applier) bury(table, blank, condition, id string, at int64) error {
 	if err != nil || n == 0 {
 		return err
 	}
+	if _, err := a.exec(`DELETE FROM identities WHERE `+condition, id); err != nil { // revoking works from holds
+		return err
+	}
 	return a.touchWhere(condition, id)
 }
 

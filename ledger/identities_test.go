@@ -163,6 +163,24 @@ func TestAPayersWordsAreNotAMembers(t *testing.T) {
 	})
 }
 
+func TestADeletedCustomersAccountsAreForgotten(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.hear(news(buyer(1, `{}`), grant.Member{ID: "m", CustomerID: "c", Version: version(1)}, grant.Member{ID: "n", CustomerID: "c", Version: version(1)}))
+		for _, member := range []string{"", "m", "n"} {
+			_, err := s.Link(t.Context(), "c", member, byHand)
+			must(t, err)
+		}
+		s.hear(news(grant.Member{ID: "m", CustomerID: "c", DeletedAt: at(2), Version: version(2)}))
+		if n := s.count(`SELECT count(*) FROM identities`); n != 2 {
+			t.Errorf("%d accounts known, want the other member's and the customer's", n)
+		}
+		s.hear(news(grant.Customer{ID: "c", DeletedAt: at(3), Version: version(3)}))
+		if n := s.count(`SELECT count(*) FROM identities`); n != 0 {
+			t.Errorf("%d accounts known of a deleted customer", n)
+		}
+	})
+}
+
 func TestWordsAreTakenAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for object, want := range map[string]string{

@@ -129,12 +129,28 @@ func (b *board) row(v grant.View) row {
 // issued is what the customer got, as far as it may be shown.
 func issued(f grant.FulfilmentView) string {
 	var p struct {
-		DisplayKey string `json:"display_key"`
+		DisplayKey    string   `json:"display_key"`
+		InvitationURL string   `json:"invitation_url"`
+		InviteURL     string   `json:"invite_url"`
+		RoleIDs       []string `json:"role_ids"`
 	}
 	if len(f.Properties) > 0 {
 		_ = json.Unmarshal(f.Properties, &p) // another kind's properties say nothing here
 	}
+	switch {
+	case f.State == grant.Waiting && p.InvitationURL+p.InviteURL != "":
+		return "invitation"
+	case f.State == grant.Granted && len(p.RoleIDs) > 0:
+		return "role"
+	case f.State == grant.Granted && f.Kind == "github_repository":
+		return "access"
+	}
 	return p.DisplayKey
+}
+
+// is waits until a grant is in a state.
+func (b *board) is(ctx context.Context, id string, want grant.State) error {
+	return b.settled(ctx, map[string]grant.State{id: want})
 }
 
 // settled waits until every grant is in the state it must end in.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -75,13 +76,40 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// do sends a request and returns the answer's body. The path is escaped already.
-func (c *adminClient) do(ctx context.Context, method, path string, q url.Values) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+path+question(q), nil)
+// request is what is asked of a daemon. The path is escaped already.
+type request struct {
+	method, path string
+	query        url.Values
+	body         any // sent as JSON; nil for none
+}
+
+// compose writes a request out.
+func (c *adminClient) compose(ctx context.Context, r request) (*http.Request, error) {
+	var body io.Reader
+	if r.body != nil {
+		text, err := json.Marshal(r.body)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, c.base.String()+r.path+question(r.query), body)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+// do sends a request and returns the answer's body.
+func (c *adminClient) do(ctx context.Context, r request) ([]byte, error) {
+	req, err := c.compose(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.unreachable(err)
@@ -156,13 +184,18 @@ func addAdminFlags(cmd *cobra.Command) {
 	cmd.PersistentFlags().Bool("json", false, "print the answer as JSON")
 }
 
-// ask sends a request and shows its answer: as it came with --json, else by show.
+// ask sends a request without a body and shows its answer.
 func ask[T any](cmd *cobra.Command, connect connector, method, path string, q url.Values, show func(w io.Writer, v T) error) error {
+	return exchange(cmd, connect, request{method: method, path: path, query: q}, show)
+}
+
+// exchange sends a request and shows its answer: as it came with --json, else by show.
+func exchange[T any](cmd *cobra.Command, connect connector, r request, show func(w io.Writer, v T) error) error {
 	c, err := connect(cmd)
 	if err != nil {
 		return err
 	}
-	body, err := c.do(cmd.Context(), method, path, q)
+	body, err := c.do(cmd.Context(), r)
 	if err != nil {
 		return err
 	}

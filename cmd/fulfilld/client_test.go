@@ -126,6 +126,9 @@ func TestIDsAreCheckedBeforeTheyReachAURL(t *testing.T) {
 		{"grants", "show", "../events"}, {"grants", "retry", "x"}, {"grants", "list", "--benefit", "x"}, {"customers", "show", "?"},
 		{"events", "show", ""}, {"events", "show", ".."}, {"events", "replay", "a\nb"}, {"events", "replay"}, {"events", "replay", "a", "--failed"},
 		{"grants", "list", "--granted", "--revoked"},
+		{"customers", "link", "../x", "github:octocat"}, {"customers", "link", someID, "octocat"}, {"customers", "link", someID, "../x:octocat"},
+		{"customers", "link", someID, "github:"}, {"customers", "link", someID, "github:octocat", "--member", ".."}, {"customers", "link", someID},
+		{"customers", "unlink", "../x", "github"}, {"customers", "unlink", someID, ".."}, {"customers", "unlink", someID, "github", "--member", "m&x=1"},
 	} {
 		if _, err := o.say(t, args...); codeOf(err) != 1 {
 			t.Errorf("%q: %v", args, err)

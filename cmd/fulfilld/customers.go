@@ -17,13 +17,14 @@ type shownCustomer struct {
 	ExternalID      string     `json:"external_id"`
 	CreatedAt       *time.Time `json:"created_at"`
 	DeletedAt       *time.Time `json:"deleted_at"`
+	Accounts        []shownAccount
 }
 
-// customersCommand is how an operator finds people.
+// customersCommand is how an operator finds people, and says whose an account is.
 func customersCommand(connect connector) *cobra.Command {
-	cmd := &cobra.Command{Use: "customers", Short: "Find customers, show one with what is granted"}
+	cmd := &cobra.Command{Use: "customers", Short: "Find customers, show one with what is granted, say which account is theirs"}
 	addAdminFlags(cmd)
-	cmd.AddCommand(customersList(connect), customersShow(connect))
+	cmd.AddCommand(customersList(connect), customersShow(connect), customersLink(connect), customersUnlink(connect))
 	return cmd
 }
 
@@ -54,7 +55,7 @@ func customersList(connect connector) *cobra.Command {
 func customersShow(connect connector) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ID",
-		Short: "Show a customer and their grants",
+		Short: "Show a customer, their accounts and their grants",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := objectID(args[0])
@@ -62,7 +63,9 @@ func customersShow(connect connector) *cobra.Command {
 				return err
 			}
 			return ask(cmd, connect, http.MethodGet, "/v1/customers/"+id, nil, func(w io.Writer, c shownCustomer) error {
-				showCustomer(w, c)
+				if err := showCustomer(w, c); err != nil {
+					return err
+				}
 				q := url.Values{"customer_id": {id}, "limit": {"100"}}
 				return ask(cmd, connect, http.MethodGet, "/v1/benefit-grants/", q, func(w io.Writer, v pageOf[shownGrant]) error {
 					err := listGrants(w, v.Items)
@@ -76,7 +79,7 @@ func customersShow(connect connector) *cobra.Command {
 	}
 }
 
-func showCustomer(w io.Writer, c shownCustomer) {
+func showCustomer(w io.Writer, c shownCustomer) error {
 	for _, field := range [][2]string{
 		{"Customer", c.ID}, {"External", c.ExternalID}, {"Name", c.Name}, {"E-mail", c.Email},
 		{"Created", exactly(c.CreatedAt)}, {"Deleted", exactly(c.DeletedAt)},
@@ -86,4 +89,5 @@ func showCustomer(w io.Writer, c shownCustomer) {
 		}
 	}
 	fmt.Fprintln(w)
+	return listAccounts(w, c.Accounts)
 }

@@ -38,7 +38,8 @@ type daemon struct {
 	public  *http.Server
 	admin   *http.Server
 	ledger  *ledger.Ledger
-	redis   *memredis.Server // nil when a real one is used
+	route   fulfillers.Router // with the kinds that are switched on
+	redis   *memredis.Server  // nil when a real one is used
 	queue   *tasks.Queue
 	queues  dashboard
 
@@ -79,6 +80,7 @@ func startDaemon(ctx context.Context, o *options, log *slog.Logger, single bool)
 	}
 	built := buildKinds(d.cfg, kinds(d.ledger))
 	route = router(d.cfg, built)
+	d.route = route
 	if n, err := d.ledger.Reroute(ctx); err != nil {
 		return nil, fmt.Errorf("reroute: %w", err)
 	} else if n > 0 {
@@ -124,7 +126,7 @@ func (d *daemon) startQueue(built map[string]fulfillers.Built) (err error) {
 func (d *daemon) keepHouse() {
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stopHouse = cancel
-	h := &house{ledger: d.ledger, alarms: d.alarms, bodies: d.cfg.Retention.Bodies, ids: d.cfg.Retention.IDs, log: d.log}
+	h := &house{ledger: d.ledger, probes: d.probes, alarms: d.alarms, bodies: d.cfg.Retention.Bodies, ids: d.cfg.Retention.IDs, log: d.log}
 	d.house.Go(func() { h.keep(ctx) })
 }
 

@@ -40,21 +40,26 @@ func demo(cmd *cobra.Command, once bool) (err error) {
 	if _, err := rand.Read(key); err != nil {
 		return err
 	}
+	w, err := newWorld()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
 	secret, token := "whsec_"+base64.StdEncoding.EncodeToString(key), rand.Text()
-	d, err := startDaemon(cmd.Context(), &options{environ: []string{
+	d, err := startDaemon(cmd.Context(), &options{environ: append(w.environ,
 		"FULFILLD_LISTEN=127.0.0.1:0",
 		"FULFILLD_ADMIN_LISTEN=127.0.0.1:0",
-		"FULFILLD_ADMIN_TOKEN=" + token,
-		"FULFILLD_DATABASE_URL=sqlite://" + filepath.Join(dir, "fulfilld.db"),
-		"FULFILLD_WEBHOOKS_POLAR_SECRETS=" + secret,
-	}}, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelError})), true)
+		"FULFILLD_ADMIN_TOKEN="+token,
+		"FULFILLD_DATABASE_URL=sqlite://"+filepath.Join(dir, "fulfilld.db"),
+		"FULFILLD_WEBHOOKS_POLAR_SECRETS="+secret,
+	)}, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelError})), true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.shutdown()) }()
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "A daemon is running on throw-away data in %s.\n\n", dir)
-	if err := tell(cmd.Context(), d, secret, newBoard(out)); err != nil || cmd.Context().Err() != nil {
+	if err := tell(cmd.Context(), d, w, secret, newBoard(out)); err != nil || cmd.Context().Err() != nil {
 		return err
 	}
 	showAddresses(out, d, token)
@@ -78,8 +83,8 @@ Token            %[2]s
 }
 
 // tell plays the story and waits until every grant has ended as it should.
-func tell(ctx context.Context, d *daemon, secret string, b *board) error {
-	s := story{url: "http://" + d.publicAddr.String() + "/webhooks/polar", secret: secret, board: b}
+func tell(ctx context.Context, d *daemon, w *world, secret string, b *board) error {
+	s := story{url: "http://" + d.publicAddr.String() + "/webhooks/polar", secret: secret, board: b, world: w, again: d.retry}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	watching, stop := context.WithCancel(ctx)

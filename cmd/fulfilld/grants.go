@@ -78,7 +78,7 @@ func (g shownGrant) customer() string {
 func grantsCommand(connect connector) *cobra.Command {
 	cmd := &cobra.Command{Use: "grants", Short: "List grants, explain one, try one again"}
 	addAdminFlags(cmd)
-	cmd.AddCommand(grantsList(connect), grantsShow(connect), grantsRetry(connect))
+	cmd.AddCommand(grantsList(connect), grantsShow(connect), grantsRetry(connect), grantsApprove(connect))
 	return cmd
 }
 

@@ -20,6 +20,7 @@ type shownFulfilment struct {
 	DueAt     *time.Time `json:"due_at"`
 	DoneAt    *time.Time `json:"done_at"`
 	LastError *trouble   `json:"last_error"`
+	Holds     []shownHold
 	Journal   []struct {
 		Action       string
 		Error        *trouble
@@ -27,6 +28,29 @@ type shownFulfilment struct {
 		LastAt       *time.Time `json:"last_at"`
 		Milliseconds int64      `json:"took_ms"`
 	}
+}
+
+// shownHold is what the CLI reads of what a fulfilment holds.
+type shownHold struct {
+	Provider, Resource    string
+	AccountID             string `json:"account_id"`
+	Level, Others, Before int
+	Origin                grant.Origin
+}
+
+// String says what is held, and what else would keep it.
+func (h shownHold) String() string {
+	text := fmt.Sprintf("%s for %s:%s, level %d", h.Resource, h.Provider, h.AccountID, h.Level)
+	switch {
+	case h.Origin == grant.FromPlatform:
+		text += "; the platform gave it"
+	case h.Before > 0:
+		text += fmt.Sprintf("; level %d was there before", h.Before)
+	}
+	if h.Others > 0 {
+		text += fmt.Sprintf("; others hold level %d", h.Others)
+	}
+	return text
 }
 
 // reasons says in words why something is owed so; a word that is not here is
@@ -117,6 +141,9 @@ func showGrant(w io.Writer, g shownGrant) error {
 		}
 		if f.DoneAt != nil {
 			line("  Done", "%s", when(f.DoneAt))
+		}
+		for _, h := range f.Holds {
+			line("  Holds", "%s", h)
 		}
 		line("  Next step", "%s", nextStep(g.ID, f))
 	}

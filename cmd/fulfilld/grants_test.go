@@ -58,6 +58,9 @@ func TestShowExplainsAGrant(t *testing.T) {
 	body := grantJSON("failed", `"last_error":null,"due_at":null,"source":"platform","override":{"desired":"granted","until":null},"fulfilments":[
 		{"kind":"github_repository","state":"failed","because":"override","attempts":2,"since":"`+ago(2*time.Hour+time.Minute)+`","due_at":null,"done_at":null,
 		 "last_error":{"class":"permanent","code":"no_such_repository","text":"acme/gone does not exist"},
+		 "holds":[{"provider":"github","resource":"acme/pro","account_id":"583231","level":3,"others":0,"origin":"ours","before":0},
+		  {"provider":"github","resource":"acme/docs","account_id":"583231","level":1,"others":2,"origin":"preexisting","before":1},
+		  {"provider":"github","resource":"acme/old","account_id":"583231","level":1,"others":0,"origin":"platform","before":0}],
 		 "journal":[{"action":"grant","error":{"class":"permanent","code":"no_such_repository","text":"acme/gone does not exist"},"count":2,"last_at":"`+ago(time.Hour+time.Minute)+`","took_ms":1234}]},
 		{"kind":"license_keys","state":"granted","because":"subscription_active","attempts":0,"since":null,"due_at":null,"done_at":"`+ago(72*time.Hour)+`","last_error":null,
 		 "journal":[{"action":"grant","error":null,"count":1,"last_at":"`+ago(72*time.Hour)+`","took_ms":7}]}]`)
@@ -78,6 +81,9 @@ github_repository
   State       failed, because the operator said so
   Last error  permanent no_such_repository: acme/gone does not exist
   Failed      2 times in a row, first 2h ago
+  Holds       acme/pro for github:583231, level 3
+  Holds       acme/docs for github:583231, level 1; level 1 was there before; others hold level 2
+  Holds       acme/old for github:583231, level 1; the platform gave it
   Next step   mend what the error says, then ` + "`fulfilld grants retry " + someID + "`" + `
 
 license_keys

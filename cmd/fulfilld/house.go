@@ -6,18 +6,23 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"fulfilld/grant"
 )
 
 const (
 	lookEvery   = 10 * time.Second
 	retainEvery = 10 * time.Minute
+	probeEvery  = 10 * time.Minute
 	behindAfter = time.Minute // an event that waits longer to be applied is worth an alarm
 )
 
 // house is kept in order while the daemon runs: alarms tell what the ledger's
-// contents call for, and what is past retention is forgotten.
+// contents and the providers call for, and what is past retention is forgotten.
 type house struct {
 	ledger books
+	probes func(ctx context.Context) []probe
+	doubt  bool // the last probes had problems
 	alarms interface {
 		Raise(code, text, next string)
 		Resolve(code string)
@@ -33,15 +38,19 @@ type books interface {
 	FailedEvents(ctx context.Context) (int64, error)
 	RefusedBenefits(ctx context.Context) ([]string, error)
 	Troubles(ctx context.Context) (failed, stuck int64, err error)
+	Resting(ctx context.Context) ([]grant.Lane, error)
+	Unapproved(ctx context.Context) ([]grant.Lane, error)
 	Retain(ctx context.Context, bodies, ids time.Duration) (deleted int64, err error)
 }
 
-// keep does both until ctx ends. A long retention must not hold up the alarms.
+// keep does all of it until ctx ends. Neither a long retention nor a provider
+// that hangs must hold up the alarms.
 func (h *house) keep(ctx context.Context) {
-	var both sync.WaitGroup
-	both.Go(func() { repeat(ctx, lookEvery, h.look) })
-	both.Go(func() { repeat(ctx, retainEvery, h.forget) })
-	both.Wait()
+	var all sync.WaitGroup
+	all.Go(func() { repeat(ctx, lookEvery, h.look) })
+	all.Go(func() { repeat(ctx, retainEvery, h.forget) })
+	all.Go(func() { repeat(ctx, probeEvery, h.ask) })
+	all.Wait()
 }
 
 // repeat does something now and every so often, until ctx ends.
@@ -83,6 +92,8 @@ func (h *house) look(daemon context.Context) {
 	if err == nil {
 		h.lookAtEvents(ctx)
 		h.lookAtGrants(ctx)
+		h.lookAtLanes(ctx)
+		h.lookAtApprovals(ctx)
 	}
 }
 

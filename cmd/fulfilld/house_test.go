@@ -9,11 +9,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"fulfilld/grant"
 )
 
 // ailing is a ledger whose answers the test prepares; nil means that all is well.
 type ailing struct {
 	probe, retain func(ctx context.Context) error
+	unapproved    []grant.Lane
+	resting       []grant.Lane
 }
 
 func (a ailing) Probe(ctx context.Context) error {
@@ -34,20 +38,29 @@ func (ailing) Backlog(context.Context) (int64, time.Time, error)       { return 
 func (ailing) FailedEvents(context.Context) (int64, error)             { return 0, nil }
 func (ailing) RefusedBenefits(context.Context) ([]string, error)       { return nil, nil }
 func (ailing) Troubles(context.Context) (failed, stuck int64, _ error) { return 0, 0, nil }
+func (a ailing) Resting(context.Context) ([]grant.Lane, error)         { return a.resting, nil }
+func (a ailing) Unapproved(context.Context) ([]grant.Lane, error)      { return a.unapproved, nil }
 
 // raised keeps which alarms stand.
 type raised struct {
 	mu    sync.Mutex
 	codes map[string]bool
+	texts map[string]string
 }
 
-func (r *raised) Raise(code, _, _ string) { r.set(code, true) }
-func (r *raised) Resolve(code string)     { r.set(code, false) }
+func (r *raised) Raise(code, text, _ string) { r.set(code, true, text) }
+func (r *raised) Resolve(code string)        { r.set(code, false, "") }
 
-func (r *raised) set(code string, on bool) {
+func (r *raised) set(code string, on bool, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.codes[code] = on
+	r.codes[code], r.texts[code] = on, text
+}
+
+func (r *raised) says(code string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.texts[code]
 }
 
 func (r *raised) stands(code string) bool {
@@ -73,8 +86,9 @@ func (d *disk) probe(context.Context) error {
 }
 
 func newHouse(l books) (*house, *raised) {
-	r := &raised{codes: map[string]bool{}}
-	return &house{ledger: l, alarms: r, log: slog.New(slog.DiscardHandler)}, r
+	r := &raised{codes: map[string]bool{}, texts: map[string]string{}}
+	none := func(context.Context) []probe { return nil }
+	return &house{ledger: l, probes: none, alarms: r, log: slog.New(slog.DiscardHandler)}, r
 }
 
 func TestALedgerThatHangsRaisesItsAlarm(t *testing.T) {

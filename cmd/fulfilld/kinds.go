@@ -1,14 +1,42 @@
 package main
 
 import (
+	"context"
+	"time"
+
 	"fulfilld/fulfillers"
+	"fulfilld/fulfillers/discord"
+	"fulfilld/fulfillers/github"
 	"fulfilld/fulfillers/licensekeys"
+	"fulfilld/grant"
 )
 
+// store is what kinds keep in the ledger.
+type store interface {
+	licensekeys.Store
+	fulfillers.Lanes
+}
+
+// nowhere is enough to check a config, and to ask providers: it keeps nothing.
+type nowhere struct{ licensekeys.Store }
+
+// Pass implements fulfillers.Lanes.
+func (nowhere) Pass(context.Context, string, []grant.Limit, bool) (time.Duration, error) {
+	return 0, nil
+}
+
+// Pause implements fulfillers.Lanes.
+func (nowhere) Pause(context.Context, string, time.Duration, string) error { return nil }
+
 // kinds is the list of fulfillers. A new one is its folder and its line here.
-// A nil store is enough to check a config.
-func kinds(store licensekeys.Store) []fulfillers.Kind {
+// A nil store is nowhere.
+func kinds(s store) []fulfillers.Kind {
+	if s == nil {
+		s = nowhere{}
+	}
 	return []fulfillers.Kind{
-		licensekeys.Kind(store),
+		licensekeys.Kind(s),
+		github.Kind(s),
+		discord.Kind(s),
 	}
 }

@@ -54,7 +54,7 @@ func rootCommand(environ []string) *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&o.configFile, "config", "", "the config file (default fulfilld.yaml, if there is one)")
 	root.AddCommand(
-		serveCommand(o), checkCommand(o), triggerCommand(o), demoCommand(o), healthCommand(o), versionCommand(),
+		serveCommand(o), checkCommand(o, kinds(nil)), triggerCommand(o), demoCommand(o), healthCommand(o), versionCommand(),
 	)
 	root.AddCommand(operatorCommands(o)...)
 	return root

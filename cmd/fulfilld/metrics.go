@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -48,7 +49,11 @@ var (
 	fulfilments  = prometheus.NewDesc("fulfilld_fulfilments", "Fulfilments by kind and state.", []string{"kind", "state"}, nil)
 	due          = prometheus.NewDesc("fulfilld_work_due", "Fulfilments that are due.", []string{"kind"}, nil)
 	overdue      = prometheus.NewDesc("fulfilld_work_overdue", "Fulfilments due for more than a minute.", []string{"kind"}, nil)
+	resting      = prometheus.NewDesc("fulfilld_lane_resting_seconds", "How long a provider's lanes still rest, at the longest.", []string{"provider"}, nil)
 )
+
+// providers are those that a lane's name may begin with.
+var providers = [...]string{"discord", "github"}
 
 // ledgerCollector counts what the ledger holds when scraped, at most once in a
 // few seconds.
@@ -64,7 +69,7 @@ func newLedgerCollector(l *ledger.Ledger, kinds []string, log *slog.Logger) *led
 
 // Describe implements prometheus.Collector.
 func (c *ledgerCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{unapplied, unappliedAge, failedEvents, fulfilments, due, overdue} {
+	for _, d := range []*prometheus.Desc{unapplied, unappliedAge, failedEvents, fulfilments, due, overdue, resting} {
 		ch <- d
 	}
 }
@@ -117,5 +122,21 @@ func (c *ledgerCollector) collect(ctx context.Context, ch chan<- prometheus.Metr
 		gauge(due, float64(work[kind].Due), kind)
 		gauge(overdue, float64(work[kind].Overdue), kind)
 	}
+	lanes, err := c.ledger.Resting(ctx)
+	if err != nil {
+		return err
+	}
+	for _, provider := range providers {
+		gauge(resting, longestRest(lanes, provider).Seconds(), provider)
+	}
 	return nil
+}
+
+func longestRest(lanes []grant.Lane, provider string) (longest time.Duration) {
+	for _, lane := range lanes {
+		if strings.HasPrefix(lane.Name, provider+":") {
+			longest = max(longest, time.Until(lane.Until))
+		}
+	}
+	return longest
 }

@@ -16,6 +16,8 @@ import (
 type story struct {
 	url, secret string
 	board       *board
+	world       *world
+	again       func(ctx context.Context, grantID string) error // look at once whether a person has acted
 	start       time.Time
 }
 
@@ -36,11 +38,13 @@ var (
 	linus    = newBuyer("Linus Berg", "linus@example.com", grant.Revoked)
 	margaret = newBuyer("Margaret Hill", "margaret@example.com", grant.Revoked)
 	edsger   = newBuyer("Edsger Visser", "edsger@example.com", grant.Unmanaged)
+	niklaus  = newBuyer("Niklaus Keller", "niklaus@example.com", grant.Granted)
+	barbara  = newBuyer("Barbara Stein", "barbara@example.com", grant.Revoked)
 )
 
 // beat is one event of the story. Template names an example body; At is when
 // the shop says it happened, in seconds of the story: it decides, not the order
-// of arrival.
+// of arrival. Acts is what a person does, instead of an event.
 type beat struct {
 	says     string
 	buyer    buyer
@@ -48,18 +52,24 @@ type beat struct {
 	kind     string
 	at       int
 	twice    bool
+	acts     func(*world, context.Context) error
 }
 
 var plot = []beat{
-	{"Ada buys a license by subscription", ada, "benefit_grant.created", "license_keys", 1, false},
-	{"Ada's event is delivered a second time", ada, "benefit_grant.created", "license_keys", 1, true},
-	{"Grace buys one, too", grace, "benefit_grant.created", "license_keys", 2, false},
-	{"Linus buys one", linus, "benefit_grant.created", "license_keys", 3, false},
-	{"Margaret's refund arrives before her purchase …", margaret, "benefit_grant.revoked", "license_keys", 9, false},
-	{"… and then the purchase, which is older", margaret, "benefit_grant.created", "license_keys", 4, false},
-	{"Ada's subscription renews", ada, "benefit_grant.cycled", "license_keys", 10, false},
-	{"Linus cancels", linus, "benefit_grant.revoked", "license_keys", 11, false},
-	{"Edsger buys a repository, which is not switched on here", edsger, "benefit_grant.created", "github_repository", 5, false},
+	{"Ada buys a license by subscription", ada, "benefit_grant.created", "license_keys", 1, false, nil},
+	{"Ada's event is delivered a second time", ada, "benefit_grant.created", "license_keys", 1, true, nil},
+	{"Grace buys one, too", grace, "benefit_grant.created", "license_keys", 2, false, nil},
+	{"Linus buys one", linus, "benefit_grant.created", "license_keys", 3, false, nil},
+	{"Margaret's refund arrives before her purchase …", margaret, "benefit_grant.revoked", "license_keys", 9, false, nil},
+	{"… and then the purchase, which is older", margaret, "benefit_grant.created", "license_keys", 4, false, nil},
+	{"Ada's subscription renews", ada, "benefit_grant.cycled", "license_keys", 10, false, nil},
+	{"Linus cancels", linus, "benefit_grant.revoked", "license_keys", 11, false, nil},
+	{"Niklaus buys access to a repository", niklaus, "benefit_grant.created", "github_repository", 5, false, nil},
+	{"Barbara buys a Discord role, and is not on the server yet", barbara, "benefit_grant.created", "discord", 6, false, nil},
+	{"Niklaus accepts his invitation", niklaus, "", "", 0, false, (*world).acceptInvitation},
+	{"Barbara joins by hers", barbara, "", "", 0, false, (*world).joinServer},
+	{"Edsger buys a download, which is not switched on here", edsger, "benefit_grant.created", "downloadables", 7, false, nil},
+	{"Barbara cancels", barbara, "benefit_grant.revoked", "discord", 12, false, nil},
 }
 
 // play sends the events one after another, slowly enough to watch.
@@ -69,6 +79,12 @@ func (s *story) play(ctx context.Context) error {
 	var lastID string
 	for _, b := range plot {
 		s.board.about(b.says, b.buyer.grant)
+		if b.acts != nil {
+			if err := s.act(ctx, b); err != nil {
+				return fmt.Errorf("%s: %w", b.says, err)
+			}
+			continue
+		}
 		body, id := last, lastID
 		if !b.twice {
 			var err error
@@ -92,6 +108,17 @@ func (s *story) play(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// act has a person do something, and the daemon look at once.
+func (s *story) act(ctx context.Context, b beat) error {
+	if err := b.acts(s.world, ctx); err != nil {
+		return err
+	}
+	if err := s.again(ctx, b.buyer.grant); err != nil {
+		return err
+	}
+	return s.board.is(ctx, b.buyer.grant, grant.Granted)
 }
 
 func (s *story) body(b beat) ([]byte, error) {

@@ -75,7 +75,7 @@ func cancelledContext(t *testing.T, s *stage) {
 	s.wantCount(t, 0)
 
 	s.grant(t)
-	wantClass(t, "Revoke", s.Fulfiller.Revoke(ctx, s.f), fulfillers.ClassTransient)
+	wantClass(t, "Revoke", s.Fulfiller.Revoke(ctx, s.owed(false)), fulfillers.ClassTransient)
 	s.revoke(t)
 	s.wantCount(t, 0)
 }

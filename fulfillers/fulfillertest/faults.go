@@ -29,7 +29,7 @@ func (s *stage) broken(t *testing.T, fault func(), check func(call string, err e
 	s.grant(t)
 
 	fault()
-	check("Revoke", s.Fulfiller.Revoke(t.Context(), s.f))
+	check("Revoke", s.Fulfiller.Revoke(t.Context(), s.owed(false)))
 	s.Faults.Heal()
 	s.revoke(t)
 	s.wantCount(t, 0)
@@ -68,7 +68,7 @@ func hang(t *testing.T, s *stage) {
 	s.grant(t)
 
 	s.Faults.Hang()
-	returnsInTime(t, "Revoke", func(ctx context.Context) error { return s.Fulfiller.Revoke(ctx, s.f) })
+	returnsInTime(t, "Revoke", func(ctx context.Context) error { return s.Fulfiller.Revoke(ctx, s.owed(false)) })
 	s.Faults.Heal()
 	s.revoke(t)
 	s.wantCount(t, 0)

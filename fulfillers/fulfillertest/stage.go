@@ -1,6 +1,7 @@
 package fulfillertest
 
 import (
+	"slices"
 	"testing"
 
 	"fulfilld/fulfillers"
@@ -18,6 +19,7 @@ type stage struct {
 // grant succeeds and is remembered as the worker remembers it.
 func (s *stage) grant(t *testing.T) {
 	t.Helper()
+	s.f = s.owed(true)
 	p, err := s.Fulfiller.Grant(t.Context(), s.f)
 	if err != nil {
 		t.Fatalf("Grant: %v", err)
@@ -27,10 +29,25 @@ func (s *stage) grant(t *testing.T) {
 
 func (s *stage) revoke(t *testing.T) {
 	t.Helper()
+	s.f = s.owed(false)
 	if err := s.Fulfiller.Revoke(t.Context(), s.f); err != nil {
 		t.Fatalf("Revoke: %v", err)
 	}
 	s.f.State = grant.Revoked
+}
+
+// owed is the fulfilment in a generation of its own, as the worker hands it
+// over: a Revoke is of holds that are let go.
+func (s *stage) owed(granted bool) grant.Fulfilment {
+	f := s.f
+	f.Generation++
+	f.Holds = slices.Clone(s.World.Fulfilment.Holds)
+	for i := range f.Holds {
+		if !granted {
+			f.Holds[i].Level = 0
+		}
+	}
+	return f
 }
 
 func (s *stage) wantCount(t *testing.T, want int) {

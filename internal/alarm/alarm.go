@@ -22,12 +22,16 @@ const (
 	RevocationsStuck  = "revocations_stuck"  // access still stands that should be gone
 	UnappliedEvents   = "unapplied_events"   // events have waited too long
 	BadSpec           = "bad_spec"           // a benefit's parameters are refused
+	ProviderRefuses   = "provider_refuses"   // a provider does not let us do what is asked for
+	LaneResting       = "lane_resting"       // a provider wants to be left alone
+	ApprovalNeeded    = "approval_needed"    // an edit would take away more than is let through unasked
 )
 
 // Codes lists every code.
 var Codes = [...]string{
 	RedisDown, RedisEmptied, RedisPolicy, RedisVersion, QueuePaused, LedgerDown, WebhookFormat, WebhookConflict,
 	EventsFailed, FulfilmentsFailed, RevocationsStuck, UnappliedEvents, BadSpec,
+	ProviderRefuses, LaneResting, ApprovalNeeded,
 }
 
 // passes are the alarms about something that happened rather than something

@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -144,6 +145,16 @@ func (i *installation) covers(r *repository) bool {
 }
 
 func (s *Server) getApp(c *call) answer { return found(s.appBody(c.root, c.by.app)) }
+
+func (s *Server) listInstallations(c *call) answer {
+	bodies := []any{}
+	for _, id := range slices.Sorted(maps.Keys(s.installations)) {
+		if i := s.installations[id]; i.app == c.by.app {
+			bodies = append(bodies, installationBody(c.root, i))
+		}
+	}
+	return c.paged(bodies)
+}
 
 func (s *Server) getInstallation(c *call) answer {
 	i := s.ownInstallation(c)

@@ -112,8 +112,10 @@ func TestAnAppFindsItsInstallation(t *testing.T) {
 			t.Errorf("%s: %d %s", path, got.status, got.text)
 		}
 	}
+	w.as(w.jwt(), "GET", "/app/installations?per_page=1", "").has(t, 200, fmt.Sprintf(`[{"access_tokens_url":"%s/app/installations/%d/`, w.url, id))
 	w.as(w.jwt(), "GET", "/repos/acme/other/installation", "").has(t, 404, "Not Found")
 	w.UninstallApp(id)
+	w.as(w.jwt(), "GET", "/app/installations", "").has(t, 200, "[]")
 	w.as(w.jwt(), "GET", app+"/installation", "").has(t, 404, "Not Found")
 }
 

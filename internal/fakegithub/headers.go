@@ -71,6 +71,9 @@ func (c *call) pageURL(page, size int) string {
 	q := c.URL.Query()
 	q.Set("page", strconv.Itoa(page))
 	q.Set("per_page", strconv.Itoa(size))
+	if c.repo == nil {
+		return fmt.Sprintf("%s%s?%s", c.root, c.path, q.Encode())
+	}
 	list := c.path[strings.LastIndex(c.path, "/"):]
 	return fmt.Sprintf("%s/repositories/%d%s?%s", c.root, c.repo.id, list, q.Encode())
 }

@@ -27,6 +27,7 @@ func roads() []road {
 		{"GET", "orgs/*/memberships/*", signedIn, "orgs/members#get-organization-membership-for-a-user", (*Server).getMembership},
 		{"GET", "orgs/*/members/*", signedIn, "orgs/members#check-organization-membership-for-a-user", (*Server).checkMember},
 		{"GET", "app", jwt, "apps/apps#get-the-authenticated-app", (*Server).getApp},
+		{"GET", "app/installations", jwt, "apps/apps#list-installations-for-the-authenticated-app", (*Server).listInstallations},
 		{"GET", "app/installations/*", jwt, "apps/apps#get-an-installation-for-the-authenticated-app", (*Server).getInstallation},
 		{"POST", "app/installations/*/access_tokens", jwt, "apps/apps#create-an-installation-access-token-for-an-app", (*Server).createToken},
 		{"GET", "repo/installation", jwt, "apps/apps#get-a-repository-installation-for-the-authenticated-app", (*Server).getRepositoryInstallation},

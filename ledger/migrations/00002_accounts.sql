@@ -13,7 +13,6 @@ CREATE TABLE identities (
     linked_at   BIGINT NOT NULL,
     PRIMARY KEY (customer_id, member_id, provider, how)
 );
-CREATE INDEX identities_account ON identities (provider, account_id);
 
 -- A resource that an account holds, or is about to.
 CREATE TABLE resources (

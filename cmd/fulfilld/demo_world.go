@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"fulfilld/internal/fakediscord"
+	"fulfilld/internal/fakegithub"
+)
+
+// What the platform's example bodies name.
+const (
+	demoOwner, demoRepository = "acme-inc", "private-starter-kit"
+	demoGuild, demoRole       = "876543210987654321", "912345678901234567"
+	demoHubber                = 583231 // on GitHub
+	demoChatter               = "80351110224678912"
+)
+
+// world is where the demo's benefits lead: a GitHub and a Discord of its own, and
+// the people on them. Nobody outside hears of anything.
+type world struct {
+	github  *fakegithub.Server
+	discord *fakediscord.Server
+	repo    int64
+	environ []string
+	stop    []func() error
+}
+
+func newWorld() (*world, error) {
+	w := &world{github: fakegithub.New(fakegithub.Options{})}
+	token := rand.Text()
+	admin := w.github.AddUser(fakegithub.User{Login: "acme-admin"})
+	w.github.AddOrg(fakegithub.Org{Login: demoOwner, Base: fakegithub.None})
+	w.github.AddMember(demoOwner, admin, true)
+	w.repo = w.github.AddRepository(fakegithub.Repository{Owner: demoOwner, Name: demoRepository})
+	w.github.AddUser(fakegithub.User{ID: demoHubber, Login: "octocat"})
+	w.github.AddToken(admin, token, time.Time{})
+
+	w.discord = fakediscord.New(fakediscord.Options{Bot: fakediscord.Bot{Token: rand.Text()}})
+	w.discord.NewGuild(fakediscord.Guild{ID: demoGuild, Name: "ACME"})
+	w.discord.NewRole(demoGuild, fakediscord.Role{ID: demoRole, Name: "Pro", Position: 1})
+	w.discord.AddBot(demoGuild, fakediscord.ManageRoles|fakediscord.CreateInstantInvite|fakediscord.ViewChannel, 5)
+	w.discord.NewUser(fakediscord.User{ID: demoChatter, Username: "barbara"})
+
+	hub, err := w.listen(w.github)
+	if err != nil {
+		return nil, err
+	}
+	chat, err := w.listen(w.discord)
+	w.environ = []string{
+		"FULFILLD_FULFILLERS_GITHUB_REPOSITORY_TOKEN=" + token,
+		"FULFILLD_FULFILLERS_GITHUB_REPOSITORY_ALLOW=" + demoOwner + "/*",
+		"FULFILLD_FULFILLERS_GITHUB_REPOSITORY_API_URL=" + hub + "/",
+		"FULFILLD_FULFILLERS_DISCORD_BOT_TOKEN=" + w.discord.Bot().Token,
+		"FULFILLD_FULFILLERS_DISCORD_ALLOW=" + demoGuild,
+		"FULFILLD_FULFILLERS_DISCORD_API_URL=" + chat + "/api/v9/",
+		"FULFILLD_SETTLE=1s",
+	}
+	return w, err
+}
+
+func (w *world) listen(h http.Handler) (url string, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = s.Serve(l) }() // it ends with the demo
+	w.stop = append(w.stop, s.Close)
+	return "http://" + l.Addr().String(), nil
+}
+
+func (w *world) close() (err error) {
+	for _, stop := range w.stop {
+		err = errors.Join(err, stop())
+	}
+	return err
+}
+
+// acceptInvitation is what the person on GitHub does, once there is one.
+func (w *world) acceptInvitation(ctx context.Context) error {
+	return once(ctx, "an invitation on GitHub", func() (bool, error) {
+		for _, i := range w.github.Invitations(w.repo) {
+			return true, w.github.Accept(i.ID)
+		}
+		return false, nil
+	})
+}
+
+// joinServer is what the person on Discord does.
+func (w *world) joinServer(ctx context.Context) error {
+	return once(ctx, "an invitation on Discord", func() (bool, error) {
+		for _, i := range w.discord.Invites(demoGuild) {
+			return true, w.discord.JoinBy(i.Code, demoChatter)
+		}
+		return false, nil
+	})
+}
+
+// once does something as soon as it can be done.
+func once(ctx context.Context, what string, do func() (done bool, err error)) error {
+	for {
+		if done, err := do(); done || err != nil {
+			return err
+		}
+		select {
+		case <-time.After(refresh):
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
+		}
+	}
+}

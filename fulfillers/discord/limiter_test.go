@@ -1,0 +1,212 @@
+package discord
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"fulfilld/fulfillers"
+	"fulfilld/grant"
+	"fulfilld/internal/fakediscord"
+)
+
+func window(n int, per time.Duration) fakediscord.Window {
+	return fakediscord.Window{Requests: n, Per: per}
+}
+
+func limited(l fakediscord.Limits) func(*fakediscord.Options, *Config) {
+	return func(o *fakediscord.Options, _ *Config) { o.Limits = l }
+}
+
+func TestABurstStaysWithinEveryLimit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, limited(fakediscord.Limits{
+		MemberRoles: window(10, 300*time.Millisecond), Members: window(10, 200*time.Millisecond),
+	}))
+	var wg sync.WaitGroup
+	for i := range 24 {
+		user := w.NewUser(fakediscord.User{Username: fmt.Sprint("u", i)}).ID
+		w.join(user)
+		f := w.owed(user, w.params(w.role))
+		wg.Go(func() {
+			for w.grantUntilDone(f) {
+				time.Sleep(50 * time.Millisecond)
+			}
+		})
+	}
+	wg.Wait()
+	if n := w.Violations(); n != 0 {
+		t.Errorf("%d calls beyond a limit", n)
+	}
+}
+
+// grantUntilDone reports whether the grant was put off.
+func (w *world) grantUntilDone(f grant.Fulfilment) bool {
+	_, err := w.d.Grant(w.t.Context(), f)
+	e := fulfillers.Classify(err)
+	if e != nil && e.Class != fulfillers.ClassThrottled {
+		w.t.Errorf("Grant: %s", describe(e))
+	}
+	return e != nil && e.Class == fulfillers.ClassThrottled
+}
+
+func TestAFarTurnIsPutOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, limited(fakediscord.Limits{Members: window(3, 30*time.Second)}))
+	w.grant(w.owed(w.ada, w.params(w.role))) // two reads
+	f := w.owed(w.ada, w.params(w.vip))
+	_, err := w.d.Grant(t.Context(), f) // the third is left for the last read
+	throttled(t, err, laneOf(w.guild), 29*time.Second, "takes no more for now")
+	w.clock.move(30 * time.Second)
+	w.grant(f)
+	if n := w.Violations(); n != 0 {
+		t.Errorf("%d calls beyond a limit", n)
+	}
+}
+
+func TestOneGuildsLimitIsNotAnothers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, limited(fakediscord.Limits{Members: window(2, 30*time.Second)}))
+	w.grant(w.owed(w.ada, w.params(w.role)))
+	w.guild = w.NewGuild(fakediscord.Guild{}).ID
+	role := w.NewRole(w.guild, fakediscord.Role{}).ID
+	w.AddBot(w.guild, rights, 5)
+	w.join(w.ada)
+	w.grant(w.owed(w.ada, w.params(role)))
+}
+
+// told is an answer with these limits.
+func told(limit, remaining int, after time.Duration) *trip {
+	return &trip{status: 200, limits: limits{limit, remaining, after}}
+}
+
+func TestRevokesGoFirstWhenABucketIsShort(t *testing.T) {
+	t.Parallel()
+	l, now := newLimiter(), time.Now()
+	first := &place{key: "k"}
+	l.take(first, now)
+	l.back(first, told(10, 9, 5*time.Second), now)
+	for range 8 { // one of the nine left is for what is urgent
+		if wait, _, _ := l.take(&place{key: "k"}, now); wait != 0 {
+			t.Fatal("a grant waits though there are places")
+		}
+	}
+	if wait, _, _ := l.take(&place{key: "k"}, now); wait != 5*time.Second {
+		t.Errorf("a grant waits %v for the last place, want the window's end", wait)
+	}
+	if wait, _, _ := l.take(&place{key: "k", urgent: true}, now); wait != 0 {
+		t.Errorf("a revoke waits %v for the last place", wait)
+	}
+	waiting := &place{key: "k", urgent: true}
+	if wait, _, _ := l.take(waiting, now); wait != 5*time.Second {
+		t.Errorf("a revoke waits %v without a place", wait)
+	}
+	if b := l.bucket("k"); b.kept(false) != 2 || b.kept(true) != 0 {
+		t.Errorf("keeps %d from grants, %d from revokes; want 2, 0", b.kept(false), b.kept(true))
+	}
+	l.quit(waiting)
+	if b := l.bucket("k"); b.kept(false) != 1 {
+		t.Error("a revoke that gave up still has a place kept")
+	}
+}
+
+func TestTheFirstCallOfABucketGoesAlone(t *testing.T) {
+	t.Parallel()
+	l, now := newLimiter(), time.Now()
+	first := &place{key: "k"}
+	l.take(first, now)
+	wait, _, changed := l.take(&place{key: "k"}, now)
+	if wait != soon {
+		t.Errorf("the second waits %v, want %v", wait, soon)
+	}
+	l.back(first, &trip{status: 200}, now)
+	<-changed
+	for range 20 {
+		if wait, _, _ := l.take(&place{key: "k"}, now); wait != 0 {
+			t.Fatal("waits though there is no limit")
+		}
+	}
+}
+
+func TestABucketWhoseAnswersAreLostBeginsAgain(t *testing.T) {
+	t.Parallel()
+	l, now := newLimiter(), time.Now()
+	p := &place{key: "k"}
+	l.take(p, now)
+	l.back(p, told(1, 0, time.Second), now)
+	for range 3 {
+		now = now.Add(time.Second)
+		if wait, _, _ := l.take(p, now); wait != 0 {
+			t.Fatalf("waits %v in a new window", wait)
+		}
+		l.back(p, &trip{}, now) // no answer
+	}
+}
+
+func TestWhoIsPutOffComesBackBehindThoseBefore(t *testing.T) {
+	t.Parallel()
+	l, now := newLimiter(), time.Now()
+	p := &place{key: "k"}
+	l.take(p, now)
+	l.back(p, told(10, 0, 10*time.Second), now)
+	for i := range 25 {
+		want := 10*time.Second + time.Duration(i/10)*10*time.Second
+		if got := l.putOff(p, 10*time.Second); got != want {
+			t.Errorf("number %d comes back after %v, want %v", i, got, want)
+		}
+	}
+	if got := l.putOff(&place{key: "k", urgent: true}, time.Second); got != time.Second {
+		t.Errorf("a revoke comes back after %v", got)
+	}
+	l.bucket("k").turned = 1e6
+	if got := l.putOff(p, 0); got != longestQueue {
+		t.Errorf("the last comes back after %v, want at most %v", got, longestQueue)
+	}
+}
+
+func TestTheBotStaysBelowItsLimitAndLeavesSomeToRevokes(t *testing.T) {
+	t.Parallel()
+	l, now := newLimiter(), time.Now()
+	took := func(urgent bool) (n int) {
+		for i := range 100 {
+			p := &place{key: fmt.Sprint(urgent, i), urgent: urgent}
+			if wait, whole, _ := l.take(p, now); wait == 0 {
+				n++
+			} else if !whole || wait > time.Second {
+				t.Fatalf("waits %v, whole %v", wait, whole)
+			}
+		}
+		return n
+	}
+	if n := took(false); n != perSecond-forRevokes {
+		t.Errorf("%d grants in a second, want %d", n, perSecond-forRevokes)
+	}
+	if n := took(true); n != forRevokes {
+		t.Errorf("%d more revokes, want %d", n, forRevokes)
+	}
+	now = now.Add(time.Second)
+	if n := took(true); n != perSecond {
+		t.Errorf("%d revokes in the next second, want %d", n, perSecond)
+	}
+}
+
+func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := &place{key: rolesLimit + " " + w.guild}
+	w.d.session.limiter.take(p, w.clock.now())
+	w.d.session.limiter.back(p, told(1, 0, 1500*time.Millisecond), w.clock.now())
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	_, err := w.d.Grant(ctx, w.owed(w.ada, w.params(w.role)))
+	want(t, err, fulfillers.ClassTransient, "cancelled", "")
+	if d := time.Since(began); d > time.Second {
+		t.Errorf("returned after %v", d)
+	}
+	if n := w.Count(giveRole); n != 0 {
+		t.Error("the call went out")
+	}
+}

@@ -1,0 +1,135 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+
+	"github.com/bwmarrin/discordgo"
+)
+
+// preflight finds what keeps the bot from doing what a fulfilment needs.
+func (d *Fulfiller) preflight(ctx context.Context, e errand, n need) ([]string, error) {
+	me, err := d.session.user(ctx, e, "@me")
+	if err != nil {
+		return nil, err
+	}
+	g, err := d.session.guild(ctx, e)
+	if isOutside(err) {
+		return []string{fmt.Sprintf("the bot %q is not in guild %s: add it there, with Manage Roles and Create Invite (discord.com/developers, Installation)", me.Username, e.guild)}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	bot, err := d.session.member(ctx, errand{guild: e.guild, user: me.ID, urgent: e.urgent, anyway: true})
+	if err != nil {
+		return nil, err
+	}
+	view := newView(g, me, bot)
+	found := append(view.permissions(n), view.roles(n.roles)...)
+	if n.kick && e.user != "" {
+		m, err := d.session.member(ctx, e)
+		if err == nil {
+			found = append(found, view.outranked(m)...)
+		} else if !isGone(err) {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func isOutside(err error) bool {
+	var r *refusal
+	return errors.As(err, &r) && (r.code == unknownGuild || r.code == missingAccess || r.status == http.StatusForbidden)
+}
+
+// view is a guild as the bot stands in it.
+type view struct {
+	guild   *discordgo.Guild
+	bot     *discordgo.User
+	top     *discordgo.Role // the bot's highest; @everyone when it has none
+	allowed int64
+}
+
+func newView(g *discordgo.Guild, me *discordgo.User, bot *discordgo.Member) view {
+	v := view{guild: g, bot: me, top: &discordgo.Role{Name: "@everyone"}}
+	for _, r := range g.Roles {
+		if r.ID != g.ID && !slices.Contains(bot.Roles, r.ID) {
+			continue
+		}
+		v.allowed |= r.Permissions
+		if r.Position >= v.top.Position {
+			v.top = r
+		}
+	}
+	if g.OwnerID == me.ID {
+		v.allowed, v.top = math.MaxInt64, &discordgo.Role{Position: math.MaxInt}
+	}
+	if v.allowed&discordgo.PermissionAdministrator != 0 {
+		v.allowed = math.MaxInt64
+	}
+	return v
+}
+
+func (v view) permissions(n need) (found []string) {
+	for _, p := range []struct {
+		name   string
+		bit    int64
+		needed bool
+	}{
+		{"Manage Roles", discordgo.PermissionManageRoles, len(n.roles) > 0},
+		{"Kick Members", discordgo.PermissionKickMembers, n.kick},
+		{"Create Invite", discordgo.PermissionCreateInstantInvite, n.invite},
+	} {
+		if p.needed && v.allowed&p.bit == 0 {
+			found = append(found, v.mend("give the role %q of the bot the permission %s", v.top.Name, p.name))
+		}
+	}
+	if v.guild.MfaLevel == discordgo.MfaLevelElevated && !v.bot.MFAEnabled {
+		found = append(found, v.mend("it wants moderators to have two-factor authentication: switch it on for the account that owns the bot"))
+	}
+	return found
+}
+
+// roles checks each role that is to be given or taken.
+func (v view) roles(ids []string) (found []string) {
+	for _, id := range ids {
+		i := slices.IndexFunc(v.guild.Roles, func(r *discordgo.Role) bool { return r.ID == id })
+		switch {
+		case i < 0:
+			found = append(found, v.mend("there is no role %s: correct role_ids", id))
+		case id == v.guild.ID:
+			found = append(found, v.mend("the role %s is @everyone: name another in role_ids", id))
+		case v.guild.Roles[i].Managed:
+			found = append(found, v.mend("the role %q (%s) belongs to an integration, and only that can give it: name another in role_ids", v.guild.Roles[i].Name, id))
+		default:
+			found = append(found, v.below(v.guild.Roles[i])...)
+		}
+	}
+	return found
+}
+
+// below wants a role strictly below the bot's highest.
+func (v view) below(r *discordgo.Role) []string {
+	if r.Position < v.top.Position {
+		return nil
+	}
+	return []string{v.mend("move the role %q of the bot above the role %q (%s)", v.top.Name, r.Name, r.ID)}
+}
+
+// outranked finds the roles that keep a member from being kicked.
+func (v view) outranked(m *discordgo.Member) (found []string) {
+	for _, r := range v.guild.Roles {
+		if slices.Contains(m.Roles, r.ID) {
+			found = append(found, v.below(r)...)
+		}
+	}
+	return found
+}
+
+func (v view) mend(format string, args ...any) string {
+	return fmt.Sprintf("guild %q (%s): ", v.guild.Name, v.guild.ID) + fmt.Sprintf(format, args...)
+}

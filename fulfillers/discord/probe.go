@@ -1,0 +1,51 @@
+package discord
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"fulfilld/fulfillers"
+)
+
+// guildRest is how long a guild that does not let the bot work rests.
+const guildRest = 5 * time.Minute
+
+// Probe implements fulfillers.Prober.
+func (d *Fulfiller) Probe(ctx context.Context, raw json.RawMessage) error {
+	e := errand{anyway: true}
+	if len(raw) == 0 {
+		_, err := d.session.user(ctx, e, "@me")
+		return d.settle(ctx, e, need{}, "read the bot's account", err)
+	}
+	p, err := parse(raw)
+	if err != nil {
+		return fulfillers.Permanent("bad_params", "discord: "+err.Error())
+	}
+	e.guild = p.Guild
+	n := need{roles: p.Roles, kick: p.Kick, invite: true}
+	found, err := d.preflight(ctx, e, n)
+	if err != nil {
+		return d.settle(ctx, errand{}, n, "look at guild "+p.Guild, err)
+	}
+	if len(found) > 0 {
+		return fulfillers.Permanent("preflight", strings.Join(found, "\n"))
+	}
+	return nil
+}
+
+// diagnose says why a guild refused, in words that name the mend. Only the first
+// of many calls that are refused at a time has to look.
+func (d *Fulfiller) diagnose(ctx context.Context, e errand, n need, r *refusal) string {
+	if s := d.session.rests.last(laneOf(e.guild)); s.why != "" && s.until.After(d.session.now()) {
+		return s.why
+	}
+	e.anyway = true
+	found, err := d.preflight(ctx, e, n)
+	if err == nil && len(found) > 0 {
+		return strings.Join(found, "\n")
+	}
+	return fmt.Sprintf("guild %s refuses the bot: %v; look at its role and permissions there (Server Settings, Roles)", e.guild, r)
+}

@@ -1,0 +1,478 @@
+package github
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"fulfilld/fulfillers"
+	"fulfilld/grant"
+	"fulfilld/internal/fakegithub"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	none      = fulfillers.ClassNone
+	transient = fulfillers.ClassTransient
+	throttled = fulfillers.ClassThrottled
+	required  = fulfillers.ClassActionRequired
+	lasting   = fulfillers.ClassPermanent
+)
+
+func TestAnInvitationIsShownUntilItIsAccepted(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.wants(w.owed(pullPro), required, "invited", "octocat is invited to acme/pro", "https://github.com/acme/pro/invitations")
+	i := w.only(w.pro)
+	want := grant.Properties{
+		"account_id": "583231", "generation": 1.0, "invitation_url": "https://github.com/acme/pro/invitations",
+		"repositories": []any{map[string]any{
+			"repository": "acme/pro", "permission": "pull", "invitation_id": float64(i.ID), "invitations": 1.0,
+			"invitation_url": "https://github.com/acme/pro/invitations",
+			"invited_at":     i.Created.UTC().Format(time.RFC3339),
+			"expires_at":     i.Created.Add(7 * 24 * time.Hour).UTC().Format(time.RFC3339),
+		}},
+	}
+	if diff := cmp.Diff(want, f.Properties); diff != "" || i.Role != fakegithub.Read || i.Invitee != octocat {
+		t.Errorf("%+v; properties (-want +got):\n%s", i, diff)
+	}
+	if f = w.invited(f); w.writes() != 1 {
+		t.Errorf("%d writes, want 1", w.writes())
+	}
+	w.accept(w.pro)
+	f = w.granted(f)
+	accepted := map[string]any{"repository": "acme/pro", "permission": "pull", "accepted": true, "invitations": 1.0}
+	if diff := cmp.Diff(accepted, first(t, f)); diff != "" || f.Properties["invitation_url"] != nil || w.writes() != 1 {
+		t.Errorf("%d writes; %v (-want +got):\n%s", w.writes(), f.Properties, diff)
+	}
+}
+
+func TestAnAccountIsItsNumberWhateverItIsCalled(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.RenameAccount(octocat, "Kitty")
+	w.AddUser(fakegithub.User{Login: "octocat"}) // a stranger
+	f := w.owed(pullPro)
+	f.Account.Name = "octocat"
+	f = w.wants(f, required, "invited", "Kitty is invited")
+	if got := w.only(w.pro); got.Invitee != octocat {
+		t.Errorf("invited %d", got.Invitee)
+	}
+	w.accept(w.pro)
+	w.RenameAccount(octocat, "OCTO")
+	w.granted(f)
+	w.revoked(f)
+	w.role(w.pro, "")
+}
+
+func TestAStrangersInvitationIsWithdrawnAtOnce(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.at("PUT", "/collaborators/octocat", func(*http.Request) {
+		w.RenameAccount(octocat, "kitty")
+		w.AddUser(fakegithub.User{Login: "octocat"})
+	})
+	f := w.wants(w.owed(pullPro), lasting, "wrong_invitee", "was withdrawn")
+	if all := w.Invitations(w.pro); len(all) != 0 {
+		t.Errorf("left %+v", all)
+	}
+	w.invited(f)
+}
+
+func TestALoginThatMovesInBetweenIsFollowed(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.at("PUT", "/collaborators/octocat", func(*http.Request) { w.RenameAccount(octocat, "kitty") })
+	w.wants(w.owed(pullPro), required, "invited", "kitty is invited")
+}
+
+func TestALostBodyGivesNobodyWrite(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.at("PUT", "/collaborators/octocat", func(r *http.Request) { r.Body = http.NoBody })
+	w.wants(w.owed(pullPro), lasting, "wrong_permission", "the role write instead of read", "was withdrawn")
+	if all := w.Invitations(w.pro); len(all) != 0 {
+		t.Errorf("left %+v", all)
+	}
+}
+
+func TestEveryPermissionIsGivenAsItIs(t *testing.T) {
+	t.Parallel()
+	for level, name := range permissions {
+		w := start(t, options{})
+		f := w.invited(w.owed(`{"repository":"acme/pro","permission":"` + name + `"}`))
+		if got := w.only(w.pro); string(got.Role) != roleNames[level] {
+			t.Errorf("%s: invited as %s", name, got.Role)
+		}
+		w.accept(w.pro)
+		w.granted(f)
+		w.role(w.pro, fakegithub.Role(roleNames[level]))
+	}
+}
+
+// The person's fork goes with the last access, so it tells.
+func TestARoleChangesByUpdate(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.invited(w.owed(pullPro))
+	id := w.only(w.pro).ID
+	f.Holds[0].Level = 3
+	f = w.wants(f, required, "invited")
+	if got := w.only(w.pro); got.ID != id || got.Role != fakegithub.Write {
+		t.Errorf("invitation %d as %s, want %d", got.ID, got.Role, id)
+	}
+	w.accept(w.pro)
+	w.Fork(w.pro, octocat)
+	for _, level := range []int{4, 1} {
+		f.Holds[0].Level = level
+		f = w.granted(f)
+		w.role(w.pro, fakegithub.Role(roleNames[level-1]))
+	}
+	f.Holds[0].Others = 3
+	f = w.granted(f)
+	w.role(w.pro, fakegithub.Write)
+	if len(w.Forks(w.pro)) != 1 || w.count("DELETE", "") != 0 || first(t, f)["permission"] != "push" {
+		t.Errorf("forks %v, %d deletions, %v", w.Forks(w.pro), w.count("DELETE", ""), f.Properties)
+	}
+}
+
+func TestWhatWasThereBeforeIsNeverLowered(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.AddByHand(w.pro, octocat, fakegithub.Maintain)
+	f := w.owed(pullPro)
+	levels, err := w.g.Observe(t.Context(), f, []grant.Resource{f.Holds[0].Resource})
+	if err != nil || levels[0] != 4 {
+		t.Fatal(levels, err)
+	}
+	f.Holds[0].Origin, f.Holds[0].Before = grant.FromBefore, levels[0]
+	f = w.granted(f)
+	w.revoked(f)
+	w.role(w.pro, fakegithub.Maintain)
+	if w.writes() != 0 {
+		t.Errorf("%d writes", w.writes())
+	}
+}
+
+func TestWhoHasAccessOtherwiseNeedsNoInvitation(t *testing.T) {
+	t.Parallel()
+	for name, join := range map[string]func(*world){
+		"Owner": func(w *world) { w.AddMember("acme", octocat, true) },
+		"Team": func(w *world) {
+			w.AddTeam(fakegithub.Team{Org: "acme", Slug: "crew", Members: []int64{octocat}, Repositories: map[int64]fakegithub.Role{w.pro: fakegithub.Write}})
+		},
+		"BaseRole": func(w *world) { w.SetBase("acme", fakegithub.Read); w.AddMember("acme", octocat, false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, options{})
+			join(w)
+			f := w.granted(w.owed(pullPro))
+			w.revoked(f)
+			if first(t, f)["access"] != "other" || w.writes() != 0 || w.Access(w.pro, octocat) == fakegithub.None {
+				t.Errorf("%d writes, %v, %s", w.writes(), f.Properties, w.Access(w.pro, octocat))
+			}
+		})
+	}
+}
+
+func TestAnAdministratorMadeByHandStaysOne(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.invited(w.owed(pullPro))
+	w.AddByHand(w.pro, octocat, fakegithub.Admin)
+	if f = w.granted(f); first(t, f)["access"] != "other" {
+		t.Errorf("%v", f.Properties)
+	}
+	w.role(w.pro, fakegithub.Admin)
+}
+
+func TestProtectedAccountsAreNeverTouched(t *testing.T) {
+	t.Parallel()
+	for _, who := range []string{"OctoCat", "583231"} {
+		w := start(t, options{edit: func(c *Config) { c.Protect = []string{who} }})
+		w.AddByHand(w.pro, octocat, fakegithub.Triage)
+		f := w.owed(`{"repository":"acme/pro","permission":"push"}`)
+		if f = w.granted(f); first(t, f)["access"] != "protected" {
+			t.Errorf("%v", f.Properties)
+		}
+		w.revoked(f)
+		w.role(w.pro, fakegithub.Triage)
+	}
+}
+
+func TestMembersAreLetInAtOnce(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.AddMember("acme", octocat, false)
+	if f := w.granted(w.owed(pullPro)); first(t, f)["accepted"] != true {
+		t.Errorf("%v", f.Properties)
+	}
+	w.role(w.pro, fakegithub.Read)
+}
+
+// A team's higher role shows in every answer of GitHub's.
+func TestARoleBesideATeamsIsSetOnce(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.AddByHand(w.pro, octocat, fakegithub.Read)
+	w.AddTeam(fakegithub.Team{Org: "acme", Slug: "crew", Members: []int64{octocat}, Repositories: map[int64]fakegithub.Role{w.pro: fakegithub.Write}})
+	f := w.granted(w.owed(pullPro))
+	f = w.granted(f)
+	if first(t, f)["also"] != "push" || w.writes() != 1 {
+		t.Errorf("%d writes, %v", w.writes(), f.Properties)
+	}
+}
+
+func TestExpiredInvitationsAreSentAgainThreeTimes(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{token: true})
+	f := w.owed(pullPro)
+	seen := map[int64]bool{}
+	for n := 1.0; n <= 4; n++ {
+		if f = w.invited(f); first(t, f)["invitations"] != n {
+			t.Errorf("%v, want %v invitations", f.Properties, n)
+		}
+		seen[w.only(w.pro).ID] = true
+		w.clock.pass(8 * 24 * time.Hour)
+	}
+	for range 2 {
+		f = w.wants(f, required, "invitation_expired", "4 invitations", "retry")
+	}
+	if len(seen) != 4 || len(w.Invitations(w.pro)) != 1 {
+		t.Errorf("invitations %v, then %v", seen, w.Invitations(w.pro))
+	}
+	f.Asked = true
+	if f = w.invited(f); first(t, f)["invitations"] != 1.0 || seen[w.only(w.pro).ID] {
+		t.Errorf("%v", f.Properties)
+	}
+}
+
+func TestADeclinedInvitationIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.invited(w.owed(pullPro))
+	if err := w.Decline(w.only(w.pro).ID); err != nil {
+		t.Fatal(err)
+	}
+	f = w.wants(f, required, "declined", "octocat declined")
+	f.Generation++ // the benefit was edited
+	f = w.wants(f, required, "declined")
+	f.Asked = true
+	lift := w.Inject(fakegithub.Fault{Kind: fakegithub.ServerError})
+	f = w.wants(f, transient, "refused") // the wish outlives a failure
+	lift()
+	w.invited(f)
+}
+
+func TestWhoWasRemovedByHandIsNotInvitedAgain(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.invited(w.owed(pullPro))
+	w.accept(w.pro)
+	f = w.granted(f)
+	w.RemoveByHand(w.pro, octocat)
+	for range 2 {
+		f = w.wants(f, required, "removed_by_hand")
+	}
+	if len(w.Invitations(w.pro)) != 0 {
+		t.Errorf("%v", w.Invitations(w.pro))
+	}
+	f.Asked = true
+	w.invited(f)
+}
+
+func TestWhatWeTookAwayWasNotTakenByHand(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.invited(w.owed(pullPro))
+	w.accept(w.pro)
+	f = w.granted(f)
+	w.revoked(f)
+	f.Generation += 2 // a revoke has one of its own
+	w.invited(f)
+}
+
+func TestAnotherAccountBeginsAnew(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	hubot := w.AddUser(fakegithub.User{ID: 77, Login: "hubot"})
+	f := w.invited(w.owed(pullPro))
+	old := f.Holds[0]
+	old.Level = 0
+	f.Account.ID = "77"
+	f.Holds = w.owed(pullPro).Holds
+	f.Holds[0].Account = "77"
+	f.Holds = append(f.Holds, old)
+	f = w.wants(f, required, "invited", "hubot is invited")
+	if all := w.Invitations(w.pro); len(all) != 2 || all[1].Invitee != hubot || f.Properties["account_id"] != "77" {
+		t.Errorf("%+v, %v", all, f.Properties)
+	}
+	f.Holds = f.Holds[1:]
+	w.revoked(f)
+	if got := w.only(w.pro); got.Invitee != hubot {
+		t.Errorf("left %+v", got)
+	}
+}
+
+func TestADeletedAccountHasToBeLinkedAnew(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*world){
+		"Deleted":   func(w *world) { w.DeleteUser(octocat) },
+		"Suspended": func(w *world) { w.SuspendUser(octocat) },
+		"InBetween": func(w *world) {
+			w.at("PUT", "/octocat", func(*http.Request) { w.DeleteUser(octocat) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, options{})
+			end(w)
+			w.wants(w.owed(pullPro), required, "account_gone", "link another")
+		})
+	}
+}
+
+func TestAnAccountWithoutNumberNeverComesIntoAURL(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.owed(pullPro)
+	for _, id := range []string{"", "octocat", "..", "1/../../user", "-1", strings.Repeat("9", 30)} {
+		f.Account.ID = id
+		_, err := w.g.Resources(f)
+		w.is(err, required, "bad_account")
+		f.Holds[0].Account, f.Holds[0].Level = id, 0
+		w.is(w.g.Revoke(t.Context(), f), required, "bad_account")
+	}
+	if n := w.count("", ""); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestEveryRepositoryThatCanBeDoneIsDone(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	third := w.AddRepository(fakegithub.Repository{Owner: "acme", Name: "third"})
+	w.Archive(w.pro)
+	w.AddByHand(third, octocat, fakegithub.Read)
+	f := w.owed(`{"repositories":["acme/pro","acme/extra","acme/third"]}`)
+	f = w.wants(f, lasting, "archived", "acme/pro")
+	w.only(w.extra)
+	all := f.Properties["repositories"].([]any)
+	if len(all) != 3 || all[1].(map[string]any)["invitation_url"] == nil || all[2].(map[string]any)["accepted"] != true || f.Properties["invitation_url"] == nil {
+		t.Errorf("%v", f.Properties)
+	}
+	w.Unarchive(w.pro)
+	f = w.wants(f, required, "invited", "to acme/pro", "to acme/extra")
+	w.accept(w.pro)
+	w.accept(w.extra)
+	w.granted(f)
+}
+
+func TestEveryRepositoryIsHeldBeforeAnyIsGiven(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.owed(`{"repositories":["acme/pro","acme/extra"]}`)
+	f.Holds = f.Holds[:1]
+	w.wants(f, transient, "not_held", "acme/extra")
+	if n := w.count("", ""); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestARenamedRepositoryIsFound(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.invited(w.owed(pullPro))
+	w.RenameRepository(w.pro, "pro2")
+	f = w.invited(f)
+	w.accept(w.pro)
+	f.Holds[0].Level = 2
+	f = w.granted(f)
+	w.role(w.pro, fakegithub.Triage)
+	w.revoked(f)
+	w.role(w.pro, "")
+}
+
+func TestATransferredRepositoryIsFoundByItsNewInstallation(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.invited(w.owed(pullPro))
+	w.AddOrg(fakegithub.Org{Login: "umbrella", Base: fakegithub.None})
+	w.Transfer(w.pro, "umbrella")
+	f = w.wants(f, throttled, "app_not_installed")
+	w.is(w.g.Revoke(t.Context(), let(f)), throttled, "app_not_installed")
+	w.Install(fakegithub.Installation{App: 4711, Account: "umbrella", Permissions: map[string]string{"administration": "write"}})
+	f = w.invited(f)
+	f.Target.Origin = "platform"
+	w.g.config.Allow = []string{"acme/*"}
+	w.wants(f, lasting, "not_allowed", "umbrella/pro")
+}
+
+func TestPersonalRepositoriesAreRefused(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{token: true})
+	repo := w.AddRepository(fakegithub.Repository{Owner: "alice", Name: "own"})
+	w.wants(w.owed(`{"repository":"alice/own"}`), lasting, "personal_repository", "move it to an organisation")
+	if w.writes() != 0 || len(w.Invitations(repo)) != 0 {
+		t.Errorf("%d writes", w.writes())
+	}
+}
+
+func TestAFullOrganisationLeavesTheInvitationWaiting(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.SetSeats("acme", 0)
+	f := w.invited(w.owed(pullPro))
+	if err := w.Accept(w.only(w.pro).ID); err == nil {
+		t.Fatal("accepted without a seat")
+	}
+	f = w.invited(f)
+	w.SetSeats("acme", 1)
+	w.accept(w.pro)
+	w.granted(f)
+}
+
+func TestACrashAfterTheInvitationFindsIt(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.owed(pullPro)
+	lift := w.Inject(fakegithub.Fault{Kind: fakegithub.LostAnswer, Match: fakegithub.Match{Method: "PUT"}})
+	_, err := w.g.Grant(t.Context(), f)
+	w.is(err, transient, "network")
+	lift()
+	w.invited(f) // nothing was remembered
+	w.only(w.pro)
+	if w.count("PUT", "") != 1 {
+		t.Errorf("%d invitations sent", w.count("PUT", ""))
+	}
+}
+
+func TestOthersThanTheOperatorGetWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{edit: func(c *Config) { c.Allow, c.MaxPermission = []string{"acme/p*"}, "triage" }})
+	for params, code := range map[string]string{
+		`{"repository_owner":"Acme","repository_name":"Pro","permission":"triage"}`: "",
+		`{"repositories":"acme/pro, acme/plus"}`:                                    "",
+		`{"repositories":"acme/pro,acme/extra"}`:                                    "not_allowed",
+		`{"repository":"other/pro"}`:                                                "not_allowed",
+		`{"repository":"acme/pro","permission":"push"}`:                             "permission_too_high",
+	} {
+		for _, origin := range []string{"config", "metadata", "platform"} {
+			f := grant.Fulfilment{Account: grant.Account{ID: "1"}, Target: grant.Target{Origin: origin, Params: []byte(params)}}
+			_, err := w.g.Resources(f)
+			if origin == "config" || code == "" {
+				w.is(err, none, "")
+			} else {
+				w.is(err, lasting, code, "fulfillers.github_repository.")
+			}
+			_, granted := w.g.Grant(t.Context(), f)
+			w.is(granted, map[bool]fulfillers.Class{true: transient, false: lasting}[err == nil], map[bool]string{true: "not_held", false: code}[err == nil])
+		}
+	}
+	if n := w.count("", ""); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}

@@ -1,0 +1,228 @@
+package github
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"fulfilld/fulfillers"
+	"fulfilld/grant"
+	"fulfilld/internal/fakegithub"
+)
+
+func TestALimitRestsItsLaneForAsLongAsGitHubAsks(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault fakegithub.Fault
+		least time.Duration
+	}{
+		"Secondary403":     {fakegithub.Fault{Kind: fakegithub.SecondaryLimit, Wait: 90 * time.Second}, 90 * time.Second},
+		"Secondary429":     {fakegithub.Fault{Kind: fakegithub.SecondaryLimit, Status: 429, Wait: 90 * time.Second}, 90 * time.Second},
+		"WithoutDocs":      {fakegithub.Fault{Kind: fakegithub.SecondaryLimit, Wait: 90 * time.Second, NoDocs: true}, 90 * time.Second},
+		"WithoutWait":      {fakegithub.Fault{Kind: fakegithub.SecondaryLimit}, time.Minute},
+		"WithoutWait429":   {fakegithub.Fault{Kind: fakegithub.SecondaryLimit, Status: 429, NoDocs: true}, time.Minute},
+		"Primary403":       {fakegithub.Fault{Kind: fakegithub.PrimaryLimit, Wait: 20 * time.Minute}, 20 * time.Minute},
+		"Primary429":       {fakegithub.Fault{Kind: fakegithub.PrimaryLimit, Status: 429, Wait: 20 * time.Minute}, 20 * time.Minute},
+		"Abuse":            {fakegithub.Fault{Kind: fakegithub.Custom, Body: `{"message":"You have triggered an abuse detection mechanism"}`}, time.Minute},
+		"ByDocsAlone":      {fakegithub.Fault{Kind: fakegithub.Custom, Body: `{"message":"No","documentation_url":"https://docs.github.com/x#secondary-rate-limits"}`}, time.Minute},
+		"SomebodyElses429": {fakegithub.Fault{Kind: fakegithub.HTMLError, Status: 429}, time.Minute},
+	} {
+		for _, token := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, token), func(t *testing.T) {
+				t.Parallel()
+				w := start(t, options{token: token})
+				fault := c.fault
+				fault.Match.Path = "/repos/acme/pro/invitations"
+				w.Inject(fault)
+				e := w.refusedBy(w.owed(pullPro), throttled, "throttled")
+				lane := map[bool]string{true: "github:token", false: fmt.Sprint("github:installation:", w.installation)}[token]
+				if e.Wait < c.least || e.Wait > c.least+time.Minute || e.Lane != lane || w.lanes.resting(lane) != e.Wait.Round(time.Second) {
+					t.Errorf("waits %v for %s, which rests %v", e.Wait, e.Lane, w.lanes.resting(lane))
+				}
+				n := w.count("", "")
+				w.refusedBy(w.owed(pullPro), throttled, "throttled")
+				if w.count("", "") != n || w.Violations().Early != 0 {
+					t.Error("GitHub was asked again while the lane rests")
+				}
+			})
+		}
+	}
+}
+
+func TestWaitsThatGitHubDoesNotNameGrow(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	lift := w.Inject(fakegithub.Fault{Kind: fakegithub.SecondaryLimit, Match: fakegithub.Match{Path: "/repos/acme/pro"}})
+	for n := range 9 {
+		e := w.refusedBy(w.owed(pullPro), throttled, "throttled")
+		if want := min(time.Minute<<n, time.Hour); e.Wait != want {
+			t.Errorf("refusal %d: waits %v, want %v", n, e.Wait, want)
+		}
+		w.lanes.wake()
+	}
+	lift()
+	w.invited(w.owed(pullPro))
+	w.Inject(fakegithub.Fault{Kind: fakegithub.SecondaryLimit})
+	if e := w.refusedBy(w.owed(pullPro), throttled, "throttled"); e.Wait != time.Minute {
+		t.Errorf("waits %v after a success", e.Wait)
+	}
+}
+
+// v62 of GitHub's client would refuse them all.
+func TestOneRefusalDoesNotHoldUpOtherInstallations(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.AddOrg(fakegithub.Org{Login: "umbrella", Base: fakegithub.None})
+	w.AddRepository(fakegithub.Repository{Owner: "umbrella", Name: "corp"})
+	w.Install(fakegithub.Installation{App: 4711, Account: "umbrella", Permissions: map[string]string{"administration": "write"}})
+	for _, kind := range []fakegithub.Kind{fakegithub.SecondaryLimit, fakegithub.PrimaryLimit} {
+		lift := w.Inject(fakegithub.Fault{Kind: kind, Match: fakegithub.Match{Path: "/repos/acme/*"}})
+		f := w.wants(w.owed(`{"repositories":["acme/pro","umbrella/corp"]}`), throttled, "throttled")
+		if all := f.Properties["repositories"].([]any); all[1].(map[string]any)["invitation_id"] == nil {
+			t.Errorf("%v", f.Properties)
+		}
+		lift()
+		w.lanes.wake()
+	}
+}
+
+func TestTheDaysInvitationsAreSpread(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{edit: func(c *Config) { c.Limits.InvitationsPerDay = 5 }})
+	var last grant.Fulfilment
+	for n := range 7 {
+		id := fmt.Sprint(w.AddUser(fakegithub.User{Login: fmt.Sprint("user", n)}))
+		last = w.owed(pullPro)
+		last.Account.ID, last.Holds[0].Account = id, id
+		if n < 5 {
+			w.invited(last)
+			continue
+		}
+		e := w.refusedBy(last, throttled, "throttled")
+		if day := w.g.config.scaled(day); e.Lane != "github:repository:acme/pro" || e.Wait > day || e.Wait < day/2 {
+			t.Errorf("waits %v for %s", e.Wait, e.Lane)
+		}
+	}
+	if n := w.count("PUT", ""); n != 5 {
+		t.Errorf("%d invitations", n)
+	}
+	w.invited(w.owed(`{"repository":"acme/extra"}`))
+	w.clock.pass(w.g.config.scaled(day))
+	w.invited(last)
+}
+
+// What a place in the lane is taken for may still have to wait for its turn.
+func TestAPlaceForAnInvitationIsKeptUntilItIsUsed(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{edit: func(c *Config) { c.Limits.InvitationsPerDay = 1 }})
+	lane := fmt.Sprint("github:installation:", w.installation)
+	w.at("GET", "/octocat/permission", func(*http.Request) { _ = w.lanes.Pause(t.Context(), lane, time.Hour, "") })
+	for range 3 {
+		w.refusedBy(w.owed(pullPro), throttled, "throttled")
+	}
+	w.lanes.wake()
+	w.invited(w.owed(pullPro))
+}
+
+func TestARefusalThatSaysNothingAfterManyInvitationsIsTheCap(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]*fakegithub.Fault{
+		"Fakes":   nil,
+		"Text422": {Kind: fakegithub.Custom, Status: 422, Body: `{"message":"Validation Failed"}`, Match: fakegithub.Match{Method: "PUT"}},
+		"Text403": {Kind: fakegithub.Custom, Status: 403, Body: `{"message":"Forbidden"}`, Match: fakegithub.Match{Method: "PUT"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, options{Options: fakegithub.Options{Limits: fakegithub.Limits{Invitations: 41}}})
+			for n := range 41 {
+				id := fmt.Sprint(w.AddUser(fakegithub.User{Login: fmt.Sprint("user", n)}))
+				f := w.owed(pullPro)
+				f.Account.ID, f.Holds[0].Account = id, id
+				w.invited(f)
+			}
+			if fault != nil {
+				w.Inject(*fault)
+			}
+			for _, g := range []*Fulfiller{w.g, w.fulfiller(options{})} { // the second knows only what is still open
+				w.g = g
+				e := w.refusedBy(w.owed(pullPro), throttled, "invitation_quota")
+				if e.Wait != 6*time.Hour || e.Lane != "github:repository:acme/pro" {
+					t.Errorf("waits %v for %s", e.Wait, e.Lane)
+				}
+			}
+			w.revoked(w.owed(pullPro)) // which nothing holds up
+		})
+	}
+}
+
+func TestRefusalsSayWhoHasToDoWhat(t *testing.T) {
+	t.Parallel()
+	body := func(message string) string { return `{"message":"` + message + `"}` }
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		class  fulfillers.Class
+		code   string
+		words  string
+	}{
+		"NoSeat":      {422, `{"message":"Validation Failed","errors":[{"code":"no_seat","message":"You must purchase at least one more seat"}]}`, throttled, "no_seat", "buy one or free one"},
+		"Personal":    {422, `{"message":"Validation Failed","errors":[{"message":"You can only update permissions on organization-owned repositories and their forks"}]}`, lasting, "personal_repository", "organisation"},
+		"BaseRole":    {422, body("Cannot assign octocat permission of read"), lasting, "base_role", "lower the base role"},
+		"Managed":     {422, body("Cannot invite an Enterprise Managed User"), lasting, "managed_user", "enterprise"},
+		"Blocked":     {422, body("Validation Failed"), required, "refused", "blocked the other"},
+		"Odd422":      {422, `{"message":"Validation Failed","errors":["one","two"]}`, transient, "refused", "one"},
+		"Odd403":      {403, body("Forbidden"), transient, "refused", "Forbidden"},
+		"Archived":    {403, body("Repository was archived so is read-only."), lasting, "archived", "unarchive it"},
+		"Outside":     {403, body("Outside collaborators are disabled for this organization"), lasting, "policy", "policy"},
+		"SAML":        {403, body("Resource protected by organization SAML enforcement."), lasting, "policy", "policy"},
+		"AddressList": {403, body("the organization has an IP allow list enabled"), lasting, "policy", "policy"},
+		"Integration": {403, body("Resource not accessible by integration"), throttled, "missing_rights", "Administration: write"},
+		"Token":       {403, body("Must have admin rights to Repository."), throttled, "missing_rights", "administer"},
+		"Suspended":   {403, body("This installation has been suspended"), throttled, "suspended", "unsuspend"},
+		"Credentials": {401, body("Bad credentials"), throttled, "credentials", "check app_id"},
+		"Legal":       {451, body("Repository access blocked"), lasting, "blocked", "legal"},
+		"Unavailable": {503, body("Service Unavailable"), transient, "refused", "503"},
+		"Unicorn":     {502, `"<html>"`, transient, "refused", "502"},
+		"Accepted":    {202, `{}`, transient, "refused", "202"},
+		"NotYet":      {404, body("Not Found"), transient, "not_found", "404"},
+		"NoBody":      {201, `{}`, transient, "malformed", "cannot be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, options{})
+			w.Inject(fakegithub.Fault{Kind: fakegithub.Custom, Status: c.status, Body: c.body, Match: fakegithub.Match{Method: "PUT"}})
+			w.wants(w.owed(pullPro), c.class, c.code, c.words)
+		})
+	}
+}
+
+func TestRefusalsOfTheRealKind(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.Block("acme", octocat)
+	w.wants(w.owed(pullPro), required, "refused")
+	w = start(t, options{})
+	w.AddMember("acme", octocat, false)
+	w.AddByHand(w.extra, octocat, fakegithub.Write)
+	w.SetBase("acme", fakegithub.Triage)
+	w.wants(w.owed(`{"repository":"acme/extra"}`), lasting, "base_role", "is above pull")
+}
+
+func TestErrorsQuoteNobodysSecrets(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{token: true})
+	body := `{"message":"` + pat + ` octo@cat.example ` + strings.Repeat("ü", 500) + `","errors":["octo@cat.example"]}`
+	w.Inject(fakegithub.Fault{Kind: fakegithub.Custom, Status: 418, Body: body})
+	e := w.refusedBy(w.owed(pullPro), transient, "refused")
+	if text := e.Error(); strings.Contains(text, pat) || strings.Contains(text, "cat.example") || len(text) > 800 || !strings.Contains(text, "[redacted]") {
+		t.Errorf("%d bytes: %s", len(text), text)
+	}
+}
+
+func (w *world) refusedBy(f grant.Fulfilment, class fulfillers.Class, code string) *fulfillers.Error {
+	w.t.Helper()
+	_, err := w.g.Grant(w.t.Context(), f)
+	return w.is(err, class, code)
+}

@@ -1,0 +1,87 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"fulfilld/fulfillers"
+)
+
+func inviteLane(repository string) string { return "github:repository:" + repository }
+
+// write waits for its turn and then does one or more writes: one writer at a
+// time for each installation, below its limits. Revokes are urgent.
+func (r *repository) write(ctx context.Context, urgent bool, do func() error) error {
+	if err := r.writable(); err != nil {
+		return err
+	}
+	select {
+	case r.by.turn <- struct{}{}:
+	case <-ctx.Done():
+		return fulfillers.Transient("cancelled", fmt.Errorf("github: %w", ctx.Err()))
+	}
+	defer func() { <-r.by.turn }()
+	if err := fulfillers.Enter(ctx, r.g.lanes, r.by.lane, r.g.config.writes(), urgent); err != nil {
+		return err
+	}
+	return do()
+}
+
+// invite is write for an invitation, of which a repository takes only so many a
+// day. A place for one is kept until it is used, whatever comes between.
+func (r *repository) invite(ctx context.Context, u user, do func() error) error {
+	key := fmt.Sprintf("%s %d", r.asked, u.id)
+	if !r.g.hasPlace(key) {
+		if err := fulfillers.Enter(ctx, r.g.lanes, inviteLane(r.asked), r.g.config.invitations(), false); err != nil {
+			return err
+		}
+		r.g.keepPlace(key)
+	}
+	return r.write(ctx, false, func() error {
+		r.g.usePlace(key, r.asked)
+		return do()
+	})
+}
+
+func (g *Fulfiller) hasPlace(key string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	taken, ok := g.places[key]
+	return ok && g.now().Sub(taken) < g.config.scaled(day)
+}
+
+func (g *Fulfiller) keepPlace(key string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.places[key] = g.now()
+	for other, taken := range g.places {
+		if g.now().Sub(taken) >= g.config.scaled(day) {
+			delete(g.places, other)
+		}
+	}
+}
+
+func (g *Fulfiller) usePlace(key, repository string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.places, key)
+	g.sent[repository] = append(g.lately(repository), g.now())
+}
+
+// lately are the times of the last day's invitations. g.mu is held.
+func (g *Fulfiller) lately(repository string) []time.Time {
+	all := g.sent[repository]
+	for len(all) > 0 && g.now().Sub(all[0]) >= g.config.scaled(day) {
+		all = all[1:]
+	}
+	return all
+}
+
+// invitedLately counts a repository's invitations of the last day: those that
+// this process sent, or those that are still open, whichever are more.
+func (g *Fulfiller) invitedLately(repository string, open int) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return max(len(g.lately(repository)), open)
+}
