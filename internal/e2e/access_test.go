@@ -6,11 +6,14 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"database/sql"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,9 +26,10 @@ import (
 const botToken = "e2e-bot-token-that-nobody-may-see"
 
 // outside is GitHub and Discord, and a daemon that uses both: a repository and a
-// role are behind the benefit of the even grants.
+// role are behind benefit 0, and the repository behind benefit 1.
 type outside struct {
 	*daemon
+	config, key string // files of every daemon
 	github      *fakegithub.Server
 	discord     *fakediscord.Server
 	repo        int64
@@ -42,7 +46,7 @@ type person struct {
 
 func newOutside(t *testing.T, ledger, redis string) *outside {
 	t.Helper()
-	w := &outside{daemon: newDaemon(t, ledger, redis, "FULFILLD_SETTLE=1s"), people: map[int]person{}}
+	w := &outside{people: map[int]person{}}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -52,8 +56,9 @@ func newOutside(t *testing.T, ledger, redis string) *outside {
 	hub, chat := httptest.NewServer(w.github), httptest.NewServer(w.discord)
 	t.Cleanup(hub.Close)
 	t.Cleanup(chat.Close)
-	w.write("app.pem", string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})))
-	w.write("fulfilld.yaml", fmt.Sprintf(`
+	w.key = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	w.config = fmt.Sprintf(`
+settle: 1s
 fulfillers:
   github_repository: { app_id: %d, private_key_file: app.pem, api_url: "%s", limits: { spacing: 1ms } }
   discord: { bot_token: %s, api_url: "%s/api/v9/" }
@@ -62,8 +67,23 @@ benefits:
     fulfill:
       - { kind: github_repository, repositories: [acme/pro], permission: pull }
       - { kind: discord, guild_id: "%s", role_ids: ["%s"] }
-`, app, hub.URL, botToken, chat.URL, number("benefit", 0), w.guild, w.role))
+  - id: %s
+    fulfill: [ { kind: github_repository, repositories: [acme/pro], permission: pull } ]
+`, app, hub.URL, botToken, chat.URL, number("benefit", 0), w.guild, w.role, number("benefit", 1))
+	w.daemon = w.another(t, ledger, redis)
 	return w
+}
+
+// another prepares one more daemon that uses the same GitHub and Discord.
+func (w *outside) another(t *testing.T, ledger, redis string) *daemon {
+	t.Helper()
+	d := newDaemon(t, ledger, redis)
+	for name, text := range map[string]string{"app.pem": w.key, "fulfilld.yaml": w.config} {
+		if err := os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return d
 }
 
 func (w *outside) hub(key *rsa.PublicKey) (app int64) {
@@ -83,13 +103,6 @@ func (w *outside) chat() {
 	w.guild = w.discord.NewGuild(fakediscord.Guild{Name: "Acme"}).ID
 	w.role = w.discord.NewRole(w.guild, fakediscord.Role{Name: "pro", Position: 1}).ID
 	w.discord.AddBot(w.guild, fakediscord.ManageRoles|fakediscord.CreateInstantInvite|fakediscord.ViewChannel, 5)
-}
-
-func (w *outside) write(name, text string) {
-	w.t.Helper()
-	if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600); err != nil {
-		w.t.Fatal(err)
-	}
 }
 
 // person makes who buys the nth grant.
@@ -183,9 +196,94 @@ func TestAccessFromPurchaseToEnd(t *testing.T) {
 	w.command("customers", "show", number("customer", 0)).says(0, p.login, p.discord)
 	shop.send(t, fact{typ: "revoked", grant: 0, word: "revoked", at: time.Now()}.webhook())
 	w.eventually("revoked", func() error { return w.hasNothing(0) })
-	for _, secret := range []string{botToken, customerMail(0), "PRIVATE KEY"} {
-		if strings.Contains(w.log.String(), secret) {
-			t.Errorf("%q is in the log", secret)
+	w.kill()
+	w.spillsNothing(openLedger(t, "sqlite://"+filepath.Join(w.dir, "fulfilld.db")))
+}
+
+// spillsNothing looks for secrets and addresses in the log, and in all that the
+// ledger keeps of attempts, errors and lanes.
+func (w *outside) spillsNothing(db *sql.DB) {
+	w.t.Helper()
+	said := []string{w.log.String()}
+	for _, q := range []string{
+		`SELECT code || ' ' || detail FROM attempts`,
+		`SELECT error_code || ' ' || error_text || ' ' || properties || ' ' || applied || ' ' || because FROM fulfilments`,
+		`SELECT name || ' ' || why FROM lanes`, `SELECT lane || ' ' || who FROM passes`, `SELECT name || ' ' || words FROM identities`,
+	} {
+		rows, err := db.Query(q)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for rows.Next() {
+			var text string
+			if err := rows.Scan(&text); err != nil {
+				w.t.Fatal(err)
+			}
+			said = append(said, text)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if len(said) < 10 {
+		w.t.Errorf("only %d texts were looked at", len(said))
+	}
+	for _, secret := range []string{botToken, "ghs_", "eyJ", "PRIVATE KEY", "@e2e.example", webhookSecret[len("whsec_"):], adminToken} {
+		for _, text := range said {
+			if strings.Contains(text, secret) {
+				w.t.Errorf("%q is in %.300s", secret, text)
+			}
+		}
+	}
+}
+
+// TestAChangeOfPlanFromTwoDaemons has a grant end while another of the same
+// repository begins, each told to another daemon: access never blinks, for then
+// GitHub would delete the person's fork.
+func TestAChangeOfPlanFromTwoDaemons(t *testing.T) {
+	t.Parallel()
+	redis, url := testserver.Redis(t, `save ""`).URL(), testserver.Postgres(t)
+	w := newOutside(t, url, redis)
+	other := w.another(t, url, redis)
+	w.start()
+	other.start()
+	here, there := newPlatform(w.daemon), newPlatform(other)
+	for i, first := range []string{"the old ends first", "the new begins first"} {
+		old, new := i*20, i*20+1 // of one customer
+		p := w.person(old)
+		w.people[new] = p
+		if err := w.discord.Join(w.guild, p.discord); err != nil {
+			t.Fatal(err)
+		}
+		here.send(t, buys(old))
+		w.eventually("known", func() error { return w.shows(old, "waiting") })
+		w.link(old)
+		w.eventually(first, func() error {
+			w.accept()
+			w.command("grants", "retry", grantID(old))
+			return w.has(old)
+		})
+		fork := w.github.Fork(w.repo, p.github)
+		ends := fact{typ: "revoked", grant: old, word: "revoked", at: time.Now()}.webhook()
+		if i == 0 {
+			here.send(t, ends)
+			there.send(t, buys(new))
+		} else {
+			there.send(t, buys(new))
+			here.send(t, ends)
+		}
+		w.eventually(first, func() error { return errors.Join(w.shows(new, "granted"), w.shows(old, "revoked")) })
+		if _, ok := w.github.Collaborator(w.repo, p.github); !ok {
+			t.Errorf("%s: no access", first)
+		}
+		if !slices.Contains(w.github.Forks(w.repo), fork) {
+			t.Errorf("%s: the fork is gone", first)
+		}
+		if n := len(w.github.Requests(fakegithub.Match{Method: "DELETE", Path: "/repos/acme/pro/collaborators/" + p.login})); n != 0 {
+			t.Errorf("%s: removed %d times", first, n)
+		}
+		if roles := w.discord.Roles(w.guild, p.discord); len(roles) != 0 {
+			t.Errorf("%s: has the role %v still, which the new plan has not", first, roles)
 		}
 	}
 }
