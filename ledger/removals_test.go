@@ -18,7 +18,8 @@ func TestRemovalsBeyondTheLimitWaitForApproval(t *testing.T) {
 			return ok
 		}
 		for i := range 3 {
-			if !removal(fmt.Sprint(i), "acme/pro") || !removal(fmt.Sprint(i), "acme/pro") { // tried again, it counts once
+			first, again := removal(fmt.Sprint(i), "acme/pro"), removal(fmt.Sprint(i), "acme/pro")
+			if !first || !again { // tried again, it counts once
 				t.Fatalf("removal %d waits", i)
 			}
 		}
