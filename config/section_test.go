@@ -155,6 +155,10 @@ func TestExampleLoadsWithEverythingUncommented(t *testing.T) {
 	c := load(t, string(text), "POLAR_WEBHOOK_SECRET="+key, "ADMIN_TOKEN="+key, "POLAR_ACCESS_TOKEN="+key)
 	var keys licenseKeys
 	_ = c.Section("license_keys").Decode(&keys)
+	for _, kind := range []string{"github_repository", "discord"} { // what is in them is for the kinds to judge
+		var any map[string]any
+		_ = c.Section(kind).Decode(&any)
+	}
 	if err := c.Validate(config.Serve); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
