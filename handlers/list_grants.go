@@ -138,7 +138,7 @@ func grantOf(v grant.View) grantItem {
 		SubscriptionID: text(v.SubscriptionID), OrderID: text(v.OrderID),
 		CustomerID: v.CustomerID, MemberID: text(v.MemberID), BenefitID: v.BenefitID,
 		Error: object(v.Error, "null"), Customer: object(v.Customer.Body, "null"), Member: json.RawMessage("null"),
-		Benefit: object(v.Benefit.Body, "null"), Properties: object(v.Properties, "{}"),
+		Benefit: object(v.Benefit.Body, "null"), Properties: propertiesOf(v),
 		State: v.State, Source: v.Source, Fulfilments: make([]fulfilmentItem, 0, len(v.Fulfilments)),
 	}
 	if v.Member != nil {
@@ -152,6 +152,24 @@ func grantOf(v grant.View) grantItem {
 		item.Fulfilments = append(item.Fulfilments, fulfilmentOf(f))
 	}
 	return item
+}
+
+// propertiesOf is what the shop says of a grant, and what its fulfilments add:
+// where an invitation waits, which key was issued.
+func propertiesOf(v grant.View) json.RawMessage {
+	all := map[string]json.RawMessage{}
+	for i := len(v.Fulfilments) - 1; i >= 0; i-- { // of two, the first counts
+		_ = json.Unmarshal(v.Fulfilments[i].Properties, &all) // our own marshalling
+	}
+	if len(all) == 0 {
+		return object(v.Properties, "{}")
+	}
+	_ = json.Unmarshal(v.Properties, &all) // whatever else it holds adds nothing
+	text, err := json.Marshal(all)
+	if err != nil {
+		return object(v.Properties, "{}")
+	}
+	return text
 }
 
 func fulfilmentOf(f grant.FulfilmentView) fulfilmentItem {

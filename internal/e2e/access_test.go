@@ -181,6 +181,14 @@ func TestAccessFromPurchaseToEnd(t *testing.T) {
 		return nil
 	})
 	w.command("grants", "show", grantID(0)).says(0, "invited")
+	var shown struct {
+		Properties struct {
+			InvitationURL string `json:"invitation_url"`
+		}
+	}
+	if err := w.api("GET", "/v1/benefit-grants/"+grantID(0), &shown); err != nil || !strings.Contains(shown.Properties.InvitationURL, "acme/pro") {
+		t.Errorf("the grant's invitation_url is %q, %v", shown.Properties.InvitationURL, err)
+	}
 	w.accept()
 	w.eventually("asked to join", func() error {
 		if all := w.discord.Invites(w.guild); len(all) != 1 {
