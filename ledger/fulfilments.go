@@ -269,7 +269,7 @@ func (t *tx) journal(h grant.Held, o grant.Outcome) error {
 	if o.Action == grant.DoNothing {
 		return nil
 	}
-	if h.Attempts > 0 || h.State == grant.Waiting {
+	if h.Attempts > 0 || h.State == grant.Waiting || h.Seen {
 		n, err := t.exec(`UPDATE attempts SET count = count + 1, last_at = {{now}}, took = $6
 			WHERE id = (SELECT max(id) FROM attempts WHERE fulfilment_id = $1) AND action = $2 AND class = $3 AND code = $4 AND detail = $5`,
 			h.ID, string(o.Action), o.Class, o.Code, o.Text, o.Took.Microseconds())

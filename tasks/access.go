@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -193,4 +194,26 @@ func settles(f grant.Held, act grant.Action, settle time.Duration, now time.Time
 		return time.Time{}
 	}
 	return until
+}
+
+// audit is how often what was granted outside is looked at again: somebody may
+// have changed it by hand.
+const audit = 24 * time.Hour
+
+// outside reports whether a kind's access stands where others can change it.
+func (w *Worker) outside(kind string) bool {
+	_, ok := w.kinds[kind].Fulfiller.(fulfillers.Resourceful)
+	return ok
+}
+
+// lookAgain is when an outcome's access is looked at again, not all at one time.
+func lookAgain(o grant.Outcome, now time.Time) time.Time {
+	if o.State != grant.Granted || !o.Done {
+		return o.DueAt
+	}
+	again := now.Add(audit*9/10 + rand.N(audit/5))
+	if !o.DueAt.IsZero() && o.DueAt.Before(again) {
+		return o.DueAt
+	}
+	return again
 }

@@ -445,6 +445,35 @@ func TestTwoWorkersOnOneResource(t *testing.T) {
 	}
 }
 
+func TestWhatIsGrantedIsLookedAtDaily(t *testing.T) {
+	s := newSchool(t)
+	s.sell("g", "ada", rooms{[]string{"lab"}, 1})
+	s.link("ada", "7")
+	s.state("g", grant.Granted)
+	g, err := s.ledger.Grant(t.Context(), "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := time.Until(g.Fulfilments[0].DueAt)
+	if due < 21*time.Hour || due > 27*time.Hour {
+		t.Errorf("looked at again in %s, want about a day", due)
+	}
+	delete(s.doors, "7 lab") // somebody's hand
+	if _, err := s.ledger.Retry(t.Context(), "g"); err != nil {
+		t.Fatal(err)
+	}
+	s.until(map[string]int{"7 lab": 1})
+	if g, err = s.ledger.Grant(t.Context(), "g"); err != nil || len(g.Fulfilments[0].Journal) > 3 {
+		t.Errorf("the journal grows: %+v, %v", g.Fulfilments[0].Journal, err)
+	}
+	s.end("g", "ada")
+	s.until(map[string]int{})
+	s.state("g", grant.Revoked)
+	if g, err = s.ledger.Grant(t.Context(), "g"); err != nil || !g.Fulfilments[0].DueAt.IsZero() {
+		t.Errorf("looked at again after its end, on %s, %v", g.Fulfilments[0].DueAt, err)
+	}
+}
+
 // many sells to n customers, each with an account of their own.
 func (s *school) many(n int) (doors map[string]int) {
 	s.Helper()

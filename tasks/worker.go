@@ -192,6 +192,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // outlives shutdown: what happened must be remembered.
 func (w *Worker) record(ctx context.Context, f grant.Held, act grant.Action, did deed, cause error) error {
 	o := conclude(ctx, f, act, did, cause)
+	if w.outside(f.Kind) {
+		o.DueAt = lookAgain(o, time.Now())
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
 	again, lost, err := w.ledger.Record(ctx, f, o)

@@ -40,6 +40,9 @@ const (
 // refusal counts towards a ban of the address.
 const tokenRest = 5 * time.Minute
 
+// full is why a call is put off for its limit alone.
+const full = "too many calls: Discord takes no more for now"
+
 // refusal is an answer that says no, for a reason that depends on what was
 // asked for.
 type refusal struct {
@@ -99,7 +102,7 @@ func (s *session) judge(ctx context.Context, e errand, t *trip, err error) error
 	case t.status == http.StatusTooManyRequests && t.whole:
 		return s.rest(ctx, botLane, t.wait, "Discord wants the whole bot to wait")
 	case t.status == http.StatusTooManyRequests:
-		return fulfillers.Throttled(laneOf(e.guild), t.wait, errors.New("Discord takes no more for now"))
+		return fulfillers.Throttled(laneOf(e.guild), t.wait, errors.New(full))
 	case t.status == http.StatusUnauthorized:
 		return s.rest(ctx, botLane, tokenRest, "Discord refuses the bot token; put the current one into fulfillers.discord.bot_token and restart")
 	case errors.As(err, &refused):

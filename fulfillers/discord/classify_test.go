@@ -280,8 +280,8 @@ func TestDiscordsWordsCannotCarryTheToken(t *testing.T) {
 	w := newWorld(t)
 	w.Fail(giveRole, fakediscord.Refuse(400, 50035, "bad token "+token+"\nnext line "+strings.Repeat("x", 1000)), 1)
 	_, err := w.d.Grant(t.Context(), w.owed(w.ada, w.params(w.role)))
-	e := want(t, err, fulfillers.ClassPermanent, "bad_request", "[redacted]")
-	if strings.Contains(e.Error(), "a-secret") || strings.Contains(e.Error(), "\n") || len(e.Error()) > 600 {
-		t.Errorf("error %v", e)
+	text := want(t, err, fulfillers.ClassPermanent, "bad_request", "[redacted]")
+	if strings.Contains(text, "a-secret") || strings.Contains(text, "\n") || len(text) > 600 {
+		t.Errorf("error %s", text)
 	}
 }

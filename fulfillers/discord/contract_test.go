@@ -1,13 +1,10 @@
 package discord
 
 import (
-	"context"
-	"slices"
 	"testing"
 	"time"
 
 	"fulfilld/fulfillers/fulfillertest"
-	"fulfilld/grant"
 	"fulfilld/internal/fakediscord"
 )
 
@@ -25,7 +22,7 @@ func TestDiscordKeepsTheContract(t *testing.T) {
 		New: func(t *testing.T) fulfillertest.World {
 			w := newWorld(t)
 			return fulfillertest.World{
-				Fulfiller:  staged{w.d},
+				Fulfiller:  w.d,
 				Fulfilment: w.owed(w.ada, w.params(w.role)),
 				Count: func() int {
 					n := 0
@@ -55,17 +52,4 @@ func faults(w *world) fulfillertest.Faults {
 			w.clock.move(time.Hour) // what was to rest has rested
 		},
 	}
-}
-
-// staged hands holds to the fulfiller as the worker does: without a level to
-// Revoke, and without what Revoke must not look at.
-type staged struct{ *Fulfiller }
-
-func (s staged) Revoke(ctx context.Context, f grant.Fulfilment) error {
-	f.Target, f.Account = grant.Target{}, grant.Account{}
-	f.Holds = slices.Clone(f.Holds)
-	for i := range f.Holds {
-		f.Holds[i].Level = 0
-	}
-	return s.Fulfiller.Revoke(ctx, f)
 }

@@ -18,7 +18,6 @@ var (
 	anyMember = fakediscord.Match{Method: "GET", Path: "/guilds/*/members/*"}
 	giveRole  = fakediscord.Match{Method: "PUT", Path: "/guilds/*/members/*/roles/*"}
 	takeRole  = fakediscord.Match{Method: "DELETE", Path: "/guilds/*/members/*/roles/*"}
-	kickOut   = fakediscord.Match{Method: "DELETE", Path: "/guilds/*/members/*"}
 )
 
 func TestSeveralRolesOfOneBenefitAreAllGiven(t *testing.T) {

@@ -21,7 +21,7 @@ func codeIn(t *testing.T, p map[string]any) string {
 func TestWhoIsNotInTheGuildIsInvitedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	f, e := w.waits(w.owed(w.grace, w.params(w.role)), "not_in_guild")
+	f, text := w.waits(w.owed(w.grace, w.params(w.role)), "not_in_guild")
 	f, _ = w.waits(f, "not_in_guild")
 	all := w.Invites(w.guild)
 	if len(all) != 1 {
@@ -31,8 +31,8 @@ func TestWhoIsNotInTheGuildIsInvitedOnce(t *testing.T) {
 	if in.MaxUses != 1 || in.MaxAge != 7*24*time.Hour || !in.Unique {
 		t.Errorf("invitation %+v, want one use, seven days, unique", in)
 	}
-	if address := "https://discord.gg/" + in.Code; !strings.Contains(e.Text, address) || f.Properties["invite_url"] != address {
-		t.Errorf("text %q and properties %v do not show %s", e.Text, f.Properties, address)
+	if address := "https://discord.gg/" + in.Code; !strings.Contains(text, address) || f.Properties["invite_url"] != address {
+		t.Errorf("text %q and properties %v do not show %s", text, f.Properties, address)
 	}
 	if got := f.Properties["invite_expires_at"]; got != in.ExpiresAt.UTC().Format(time.RFC3339) {
 		t.Errorf("expires at %v, want %v", got, in.ExpiresAt)
@@ -144,9 +144,9 @@ func TestTheSellerInvitesWhereTheBotMayNot(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			forbid(w)
-			f, e := w.waits(w.owed(w.grace, w.params(w.role)), "not_in_guild")
-			if !strings.Contains(e.Text, "the seller has an invitation") {
-				t.Errorf("text %q", e.Text)
+			f, text := w.waits(w.owed(w.grace, w.params(w.role)), "not_in_guild")
+			if !strings.Contains(text, "the seller has an invitation") {
+				t.Errorf("text %q", text)
 			}
 			w.join(w.grace)
 			w.grant(f) // the guild does not rest for this

@@ -69,32 +69,29 @@ func (p params) check(guilds int) error {
 // idList reads ids from text, separated by commas, or from a list. A number is
 // refused: beyond 2^53 it may have lost its last digits on the way here.
 func idList(fields map[string]json.RawMessage, name, menu string) ([]string, error) {
-	var all any
-	if raw, ok := fields[name]; !ok || json.Unmarshal(raw, &all) != nil {
+	var text string
+	var list []json.RawMessage
+	raw := fields[name]
+	switch {
+	case len(raw) == 0 || string(raw) == "null":
 		return nil, nil
-	}
-	switch v := all.(type) {
-	case nil:
-		return nil, nil
-	case string:
-		all = splitList(v)
-	case []any:
-	default:
+	case json.Unmarshal(raw, &text) == nil:
+		ids := splitList(text)
+		if len(ids) == 1 && !isID(ids[0]) {
+			return nil, notAnID(name, menu)
+		}
+		return ids, checkIDs(name, menu, ids)
+	case json.Unmarshal(raw, &list) != nil:
 		return nil, notAnID(name, menu)
 	}
-	list := all.([]any)
 	ids := make([]string, len(list))
-	for i, v := range list {
-		ids[i], _ = v.(string)
-	}
-	if len(ids) == 1 && !isID(ids[0]) {
-		return nil, notAnID(name, menu)
+	for i, item := range list {
+		_ = json.Unmarshal(item, &ids[i]) // what is no text stays empty, which is no id
 	}
 	return ids, checkIDs(name, menu, ids)
 }
 
-func splitList(text string) []any {
-	list := []any{}
+func splitList(text string) (list []string) {
 	for part := range strings.SplitSeq(text, ",") {
 		if part = strings.TrimSpace(part); part != "" {
 			list = append(list, part)

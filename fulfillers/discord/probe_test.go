@@ -37,7 +37,8 @@ func TestProbeFindsNothingWrongInASoundGuild(t *testing.T) {
 			w.SetPermissions(w.guild, w.guild, fakediscord.KickMembers|fakediscord.CreateInstantInvite)
 		},
 		"Owner": func(w *world) {
-			w.EditGuild(w.guild, func(g *fakediscord.Guild) { g.OwnerID = w.Bot().ID })
+			bot := w.Bot().ID
+			w.EditGuild(w.guild, func(g *fakediscord.Guild) { g.OwnerID = bot })
 			w.MoveRole(w.guild, w.role, 15)
 		},
 	} {
@@ -64,7 +65,7 @@ func TestProbeNamesEveryMend(t *testing.T) {
 	booster := w.NewRole(w.guild, fakediscord.Role{Name: "booster", Managed: true}).ID
 	params := strings.Replace(w.params("123", high, booster), "}", `,"kick_member":"true"}`, 1)
 	err := w.d.Probe(t.Context(), json.RawMessage(params))
-	e := want(t, err, fulfillers.ClassPermanent, "preflight", "")
+	text := want(t, err, fulfillers.ClassPermanent, "preflight", "")
 	for _, says := range []string{
 		`guild "Shop" (` + w.guild + `): give the role "bot" of the bot the permission Manage Roles`,
 		`permission Kick Members`, `permission Create Invite`, `two-factor authentication`,
@@ -72,8 +73,8 @@ func TestProbeNamesEveryMend(t *testing.T) {
 		`move the role "bot" of the bot above the role "boss" (` + high + `)`,
 		`the role "booster" (` + booster + `) belongs to an integration`,
 	} {
-		if !strings.Contains(e.Text, says) {
-			t.Errorf("does not say %q:\n%s", says, e.Text)
+		if !strings.Contains(text, says) {
+			t.Errorf("does not say %q:\n%s", says, text)
 		}
 	}
 	if len(w.lanes.resting) > 0 {

@@ -157,7 +157,7 @@ func (s *session) turn(ctx context.Context, e errand, p *place) (turn, error) {
 		return t, err
 	}
 	var whole bool
-	t.lane, t.why = laneOf(e.guild), "Discord takes no more for now"
+	t.lane, t.why = laneOf(e.guild), full
 	if t.wait, whole, t.changed = s.limiter.take(p, s.now()); whole {
 		t.lane = botLane
 	}

@@ -146,12 +146,12 @@ func (w *world) grant(f grant.Fulfilment) grant.Fulfilment {
 }
 
 // waits is grant for somebody who must act first.
-func (w *world) waits(f grant.Fulfilment, code string) (grant.Fulfilment, *fulfillers.Error) {
+func (w *world) waits(f grant.Fulfilment, code string) (_ grant.Fulfilment, text string) {
 	w.t.Helper()
 	p, err := w.d.Grant(w.t.Context(), f)
-	e := want(w.t, err, fulfillers.ClassActionRequired, code, "")
+	text = want(w.t, err, fulfillers.ClassActionRequired, code, "")
 	f.Properties = viaJSON(w.t, p)
-	return f, e
+	return f, text
 }
 
 func (w *world) revoke(f grant.Fulfilment) {
@@ -184,14 +184,15 @@ func (w *world) changes() (n int) {
 	return n
 }
 
-// want checks an error's class and code, and that it says so.
-func want(t *testing.T, err error, class fulfillers.Class, code, says string) *fulfillers.Error {
+// want checks an error's class and code, and that it says so; it returns all
+// that the error says.
+func want(t *testing.T, err error, class fulfillers.Class, code, says string) string {
 	t.Helper()
 	e := fulfillers.Classify(err)
 	if e == nil || e.Class != class || e.Code != code || !strings.Contains(e.Error(), says) {
 		t.Fatalf("error %v, want %s %s that says %q", describe(e), class, code, says)
 	}
-	return e
+	return e.Error()
 }
 
 func describe(e *fulfillers.Error) string {
@@ -204,7 +205,8 @@ func describe(e *fulfillers.Error) string {
 // throttled checks a Throttled error.
 func throttled(t *testing.T, err error, lane string, wait time.Duration, says string) {
 	t.Helper()
-	e := want(t, err, fulfillers.ClassThrottled, "throttled", says)
+	want(t, err, fulfillers.ClassThrottled, "throttled", says)
+	e := fulfillers.Classify(err)
 	if e.Lane != lane || e.Wait < wait || e.Wait > wait+time.Second {
 		t.Errorf("rests %s for %v, want %s for %v", e.Lane, e.Wait, lane, wait)
 	}

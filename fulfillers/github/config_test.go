@@ -8,10 +8,17 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"fulfilld/config"
 	"fulfilld/fulfillers"
+	"fulfilld/grant"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func build(edit func(*Config)) (fulfillers.Built, error) {
@@ -113,6 +120,34 @@ func TestConfigNamesTheMend(t *testing.T) {
 		if _, err := build(edit); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
 		}
+	}
+}
+
+func TestTheSectionIsReadWithItsFiles(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"app.pem": keyPEM(), "fulfilld.yaml": `
+fulfillers:
+  github_repository: { app_id: 4711, private_key_file: app.pem, max_permission: push, allow: ["acme/*"], limits: { spacing: 2s } }
+`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := config.Load(filepath.Join(dir, "fulfilld.yaml"), true, nil)
+	b, err := Kind(nil).Build(c.Section("github_repository").Decode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := b.Fulfiller.(*Fulfiller).config
+	if got.PrivateKey.reveal() != strings.TrimSpace(keyPEM()) || got.MaxPermission != "push" || !got.allows("ACME/pro") {
+		t.Errorf("%+v", got)
+	}
+	want := []grant.Limit{{Calls: 1, Per: 2 * time.Second}, {Calls: 80, Per: time.Minute}, {Calls: 500, Per: time.Hour}}
+	if diff := cmp.Diff(want, got.writes()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]grant.Limit{{Calls: 45, Per: 24 * time.Hour}}, got.invitations()); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -96,6 +97,31 @@ func TestALostBodyGivesNobodyWrite(t *testing.T) {
 	if all := w.Invitations(w.pro); len(all) != 0 {
 		t.Errorf("left %+v", all)
 	}
+}
+
+func TestAnInvitationThatCannotBeWithdrawnIsShoutedAbout(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.at("PUT", "/collaborators/octocat", func(r *http.Request) { r.Body = http.NoBody })
+	w.Inject(fakegithub.Fault{Kind: fakegithub.ServerError, Match: fakegithub.Match{Method: "DELETE"}})
+	e := w.refusedBy(w.owed(pullPro), lasting, "wrong_permission")
+	if want := fmt.Sprintf("delete invitation %d of acme/pro by hand, now", w.only(w.pro).ID); !strings.Contains(e.Error(), want) {
+		t.Errorf("%v", e)
+	}
+}
+
+func TestAnUpdateThatGitHubDoesNotShowIsNotTakenForDone(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.invited(w.owed(pullPro))
+	f.Holds[0].Level = 3
+	body := fmt.Sprintf(`{"id":%d,"permissions":"read"}`, w.only(w.pro).ID)
+	lift := w.Inject(fakegithub.Fault{Kind: fakegithub.Custom, Status: 200, Body: body, Match: fakegithub.Match{Method: "PATCH"}})
+	w.wants(f, lasting, "wrong_permission", "change it by hand")
+	lift()
+	w.AddByHand(w.pro, octocat, fakegithub.Read)
+	w.Inject(fakegithub.Fault{Kind: fakegithub.Custom, Status: 204, Body: ` `, Match: fakegithub.Match{Method: "PUT"}})
+	w.wants(f, transient, "not_shown")
 }
 
 func TestEveryPermissionIsGivenAsItIs(t *testing.T) {

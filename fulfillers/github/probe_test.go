@@ -27,12 +27,6 @@ func TestAProbeChangesNothingAndNamesTheMend(t *testing.T) {
 			w.DeleteRepository(w.pro)
 			w.AddRepository(fakegithub.Repository{Owner: "acme", Name: "pro", Public: true})
 		}, lasting, "public_repository"},
-		"Personal": {func(w *world) {
-			w.Transfer(w.pro, "alice")
-			w.Install(fakegithub.Installation{App: 4711, Account: "alice", Permissions: map[string]string{"administration": "write"}})
-			w.RenameAccount(w.alice, "al")
-			w.g.homes = map[string]int64{}
-		}, lasting, "renamed"},
 	} {
 		for _, known := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {

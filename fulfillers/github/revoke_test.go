@@ -27,7 +27,7 @@ func TestAnInvitationIsFoundOnWhicheverPageItIs(t *testing.T) {
 	t.Parallel()
 	for _, expired := range []bool{false, true} {
 		w := start(t, options{token: true, Options: fakegithub.Options{Limits: fakegithub.Limits{Invitations: -1, Content: -1, ContentHourly: -1, Points: -1}}})
-		for n := range 230 {
+		for n := range 130 {
 			f := w.owed(pullPro)
 			f.Account.ID = fmt.Sprint(w.AddUser(fakegithub.User{Login: fmt.Sprint("user", n)}))
 			f.Holds[0].Account = f.Account.ID
@@ -44,7 +44,7 @@ func TestAnInvitationIsFoundOnWhicheverPageItIs(t *testing.T) {
 			w.clock.pass(8 * 24 * time.Hour)
 		}
 		w.revoked(f)
-		if n := len(w.Invitations(w.pro)); n != 230 {
+		if n := len(w.Invitations(w.pro)); n != 130 {
 			t.Errorf("%d invitations left, want those of the others", n)
 		}
 	}
@@ -53,7 +53,7 @@ func TestAnInvitationIsFoundOnWhicheverPageItIs(t *testing.T) {
 func TestACollaboratorIsFoundOnWhicheverPageTheyAre(t *testing.T) {
 	t.Parallel()
 	w := start(t, options{token: true})
-	for n := range 230 {
+	for n := range 130 {
 		w.AddByHand(w.pro, w.AddUser(fakegithub.User{ID: int64(2000 + n), Login: fmt.Sprint("user", n)}), fakegithub.Read)
 	}
 	w.AddByHand(w.pro, octocat, fakegithub.Read) // the last page
@@ -104,7 +104,6 @@ func TestTheReadingBackEndsWithItsContext(t *testing.T) {
 	w.g.lag = time.Hour
 	w.Inject(fakegithub.Fault{Kind: fakegithub.LateRemoval, Reads: 50, Match: fakegithub.Match{Method: "DELETE"}})
 	ctx, cancel := context.WithCancel(t.Context())
-	w.at("GET", "/never", nil)
 	w.on(nil, func(r *http.Request) {
 		if r.Method == "DELETE" {
 			time.AfterFunc(10*time.Millisecond, cancel)
@@ -262,6 +261,30 @@ func TestAnArchivedRepositoryWithoutOurAccessIsRevoked(t *testing.T) {
 	w := start(t, options{})
 	w.Archive(w.pro)
 	w.revoked(w.owed(pullPro))
+}
+
+func TestARefusedRemovalIsNotARemoval(t *testing.T) {
+	t.Parallel()
+	for path, how := range map[string]string{inPro: "collaborator", "/repos/acme/pro/invitations/*": "invitation"} {
+		w := start(t, options{})
+		f := w.invited(w.owed(pullPro))
+		if how == "collaborator" {
+			w.accept(w.pro)
+		}
+		for status, class := range map[int]fulfillers.Class{404: transient, 422: transient, 500: transient, 401: throttled} {
+			if status == 404 && how == "invitation" {
+				continue // gone is what it should be
+			}
+			lift := w.Inject(fakegithub.Fault{Kind: fakegithub.Custom, Status: status, Body: `{"message":"No"}`, Match: fakegithub.Match{Method: "DELETE", Path: path}})
+			e := fulfillers.Classify(w.g.Revoke(t.Context(), let(f)))
+			if e == nil || e.Class != class {
+				t.Errorf("%s %d: %v", how, status, e)
+			}
+			lift()
+			w.lanes.wake()
+		}
+		w.revoked(f)
+	}
 }
 
 func TestARevokeGoesBeforeInvitations(t *testing.T) {
