@@ -1,7 +1,6 @@
 package discord
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -9,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"fulfilld/config"
 	"fulfilld/fulfillers"
@@ -115,16 +113,5 @@ func TestTokenNeverPrintsItself(t *testing.T) {
 	c.BotToken.SetSecret("")
 	if c.BotToken.Reveal() != "" || c.BotToken.String() != "" {
 		t.Error("an emptied token is not empty")
-	}
-}
-
-func TestWithoutALedgerNothingRests(t *testing.T) {
-	t.Parallel()
-	var l fulfillers.Lanes = noLanes{}
-	if wait, err := l.Pass(context.Background(), "x", nil, true); wait != 0 || err != nil {
-		t.Error(wait, err)
-	}
-	if err := l.Pause(context.Background(), "x", time.Second, ""); err != nil {
-		t.Error(err)
 	}
 }

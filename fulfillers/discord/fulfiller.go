@@ -21,15 +21,13 @@ import (
 type Fulfiller struct {
 	config  Config
 	session *session
+	glances glances
 }
 
 // New returns a fulfiller for a config that has been checked. What Discord asks
 // to rest does so in lanes, for all daemons.
 func New(c Config, lanes fulfillers.Lanes) *Fulfiller {
-	if lanes == nil {
-		lanes = noLanes{}
-	}
-	return &Fulfiller{c, newSession(c, lanes)}
+	return &Fulfiller{config: c, session: newSession(c, lanes)}
 }
 
 // Provider implements fulfillers.Resourceful.
@@ -68,6 +66,7 @@ func (d *Fulfiller) Observe(ctx context.Context, f grant.Fulfilment, all []grant
 		if err != nil {
 			return nil, d.settle(ctx, e, need{roles: roles}, e.doing("look whether", roles), err)
 		}
+		d.glances.keep(glanceKey(f.ID, e), m, d.session.now())
 		for i, r := range all {
 			guild, role := partsOf(r.Name)
 			if guild == p.guild && r.Account == p.user && (role == "" || slices.Contains(m.Roles, role)) {

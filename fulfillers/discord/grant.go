@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/bwmarrin/discordgo"
+
 	"fulfilld/fulfillers"
 	"fulfilld/grant"
 )
@@ -27,7 +29,7 @@ func (d *Fulfiller) Grant(ctx context.Context, f grant.Fulfilment) (grant.Proper
 	if d.config.protects(e.user) {
 		err = d.protected(ctx, e, roles)
 	} else {
-		err = d.give(ctx, e, roles)
+		err = d.give(ctx, e, d.glances.take(glanceKey(f.ID, e), d.session.now()), roles)
 	}
 	if codeOf(err) == unknownMember {
 		return d.absent(ctx, e, f, about(p, f))
@@ -62,11 +64,12 @@ func rolesOf(f grant.Fulfilment, p params) ([]string, error) {
 	return nil, fulfillers.Transient("no_holds", errors.New("discord: no role is on record as held"))
 }
 
-// give writes only what differs.
-func (d *Fulfiller) give(ctx context.Context, e errand, roles []string) error {
-	m, err := d.session.member(ctx, e)
-	if err != nil {
-		return err
+// give writes only what differs, from what was seen a moment ago if it was.
+func (d *Fulfiller) give(ctx context.Context, e errand, m *discordgo.Member, roles []string) (err error) {
+	if m == nil {
+		if m, err = d.session.member(ctx, e); err != nil {
+			return err
+		}
 	}
 	missing := without(m, roles)
 	if len(missing) == 0 {

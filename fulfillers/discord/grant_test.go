@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"slices"
 	"testing"
 
 	"fulfilld/fulfillers"
@@ -236,5 +237,30 @@ func TestWhatCannotBeDoneIsNotTried(t *testing.T) {
 	want(t, err, fulfillers.ClassTransient, "no_holds", "")
 	if n := len(w.Requests()); n != 0 {
 		t.Errorf("%d calls, want none", n)
+	}
+}
+
+func TestWhatWasJustObservedIsNotAskedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.owed(w.ada, w.params(w.role))
+	resources, err := w.d.Resources(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads := fakediscord.Match{Method: "GET", Path: "/guilds/*/members/*"}
+	if _, err := w.d.Observe(t.Context(), f, resources); err != nil {
+		t.Fatal(err)
+	}
+	before := w.Count(reads)
+	if _, err := w.d.Grant(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.Count(reads) - before; n != 1 {
+		t.Errorf("%d reads for the grant, want only the one afterwards", n)
+	}
+	w.RemoveRoleByHand(w.guild, w.ada, w.role)
+	if _, err := w.d.Grant(t.Context(), f); err != nil || !slices.Contains(w.Roles(w.guild, w.ada), w.role) {
+		t.Errorf("an old glance counts: %v", err)
 	}
 }

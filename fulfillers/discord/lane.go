@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"fulfilld/fulfillers"
-	"fulfilld/grant"
 )
 
 const botLane = "discord:bot"
@@ -75,12 +74,3 @@ func (r *rests) pause(ctx context.Context, lane string, d time.Duration, why str
 	defer cancel()
 	return r.lanes.Pause(ctx, lane, d, why)
 }
-
-// noLanes stand in where there is no ledger: the config is only checked.
-type noLanes struct{}
-
-func (noLanes) Pass(context.Context, string, []grant.Limit, bool) (time.Duration, error) {
-	return 0, nil
-}
-
-func (noLanes) Pause(context.Context, string, time.Duration, string) error { return nil }
