@@ -3,9 +3,9 @@ package discord
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
-	"slices"
 	"testing"
 
 	"fulfilld/fulfillers"
