@@ -236,12 +236,13 @@ const recordSeen = `UPDATE fulfilments SET
 	done_at = CASE WHEN $4 = 1 THEN {{now}} ELSE done_at END,
 	properties = CASE WHEN $5 = '' THEN properties ELSE $5 END,
 	applied = CASE WHEN $6 = '' THEN applied ELSE $6 END,
-	lease_token = '', lease_until = 0, asked = 0, updated_at = {{now}}, `
+	lease_token = '', lease_until = 0, updated_at = {{now}}, `
 
 // recordUnchanged is for the generation that was looked at; recordMoved for
 // when another has come meanwhile: then state and failures are its own, and it is due.
 const recordUnchanged = recordSeen + `state = $7, due_at = CASE WHEN $15 = 1 THEN {{now}} ELSE $8 END,
-	attempts = $9, since = $10, error_class = $11, error_code = $12, error_text = $13, because = $14, starts = $16
+	attempts = $9, since = $10, error_class = $11, error_code = $12, error_text = $13, because = $14, starts = $16,
+	asked = CASE WHEN $11 IN ('transient', 'throttled') THEN asked ELSE 0 END
 	WHERE id = $1 AND lease_token = $2 AND generation = $3`
 
 func (t *tx) recordMoved(h grant.Held, seen []any) (*grant.Due, error) {

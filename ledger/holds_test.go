@@ -195,6 +195,10 @@ func TestRetryIsToldOnce(t *testing.T) {
 		if h = s.look(repoKey); !h.Asked {
 			t.Error("not told of the operator's word")
 		}
+		s.record(h, grant.Outcome{Action: grant.DoGrant, State: grant.Pending, Class: "transient", DueAt: time.Now()})
+		if h = s.look(repoKey); !h.Asked {
+			t.Error("an attempt that came to nothing has used it up")
+		}
 		s.record(h, grant.Outcome{Action: grant.DoGrant, State: grant.Waiting, Class: "action_required", DueAt: time.Now()})
 		if s.look(repoKey).Asked {
 			t.Error("told twice")

@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"net/http"
@@ -36,8 +35,8 @@ func (g *Fulfiller) authenticate() {
 		}
 		return
 	}
-	key, _ := g.config.key()
-	signed := ghinstallation.NewAppsTransportFromPrivateKey(g.http.Transport, g.config.AppID, key)
+	g.key, _ = g.config.key()
+	signed := ghinstallation.NewAppsTransportFromPrivateKey(g.http.Transport, g.config.AppID, g.key)
 	g.app = &caller{lane: fmt.Sprintf("github:app:%d", g.config.AppID), http: newHTTPClient(signed)}
 }
 
@@ -112,8 +111,7 @@ func (g *Fulfiller) installed(id int64) *caller {
 }
 
 func (g *Fulfiller) newInstallation(id int64) *caller {
-	key, _ := g.config.key()
-	m := &mint{g: g, id: id, key: key, busy: make(chan struct{}, 1)}
+	m := &mint{g: g, id: id, busy: make(chan struct{}, 1)}
 	m.by = &caller{
 		lane: fmt.Sprintf("github:installation:%d", id), http: g.http,
 		secret: m.token, forget: m.forget, turn: make(chan struct{}, 1),
@@ -125,7 +123,6 @@ func (g *Fulfiller) newInstallation(id int64) *caller {
 type mint struct {
 	g     *Fulfiller
 	id    int64
-	key   *rsa.PrivateKey
 	by    *caller
 	busy  chan struct{} // guards press; unlike ghinstallation's own mutex, nobody waits for it beyond their deadline
 	press *ghinstallation.Transport
@@ -153,7 +150,7 @@ func (m *mint) token(ctx context.Context) (string, error) {
 
 // newPress has an AppsTransport of its own, because ghinstallation writes to it.
 func (m *mint) newPress() *ghinstallation.Transport {
-	signed := ghinstallation.NewAppsTransportFromPrivateKey(m.g.http.Transport, m.g.config.AppID, m.key)
+	signed := ghinstallation.NewAppsTransportFromPrivateKey(m.g.http.Transport, m.g.config.AppID, m.g.key)
 	t := ghinstallation.NewFromAppsTransport(signed, m.id)
 	t.BaseURL = m.g.base.String()
 	t.InstallationTokenOptions = &github.InstallationTokenOptions{

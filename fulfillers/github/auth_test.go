@@ -62,13 +62,13 @@ func TestBadCredentialsRestTheirLane(t *testing.T) {
 			t.Parallel()
 			w := start(t, options{token: c.token})
 			lift := w.Inject(fakegithub.Fault{Kind: fakegithub.BadCredentials, Match: fakegithub.Match{Path: c.path}})
-			e := w.refusedBy(w.owed(pullPro), throttled, "credentials")
+			e := w.refusal(w.owed(pullPro), throttled, "credentials")
 			if !strings.HasPrefix(e.Lane, c.lane) || e.Wait != 5*time.Minute || w.lanes.resting(e.Lane) != e.Wait {
 				t.Errorf("waits %v for %s", e.Wait, e.Lane)
 			}
 			lift()
 			n := w.count("", "")
-			w.refusedBy(w.owed(pullPro), throttled, "throttled")
+			w.wants(w.owed(pullPro), throttled, "throttled")
 			if w.count("", "") != n {
 				t.Error("asked again while the lane rests")
 			}
@@ -82,8 +82,7 @@ func TestTheWrongKeyIsFoundOut(t *testing.T) {
 	t.Parallel()
 	w := start(t, options{})
 	w.g = w.fulfiller(options{edit: func(c *Config) { c.AppID = 4712 }})
-	e := fulfillers.Classify(w.g.Probe(t.Context(), nil))
-	w.is(e, lasting, "credentials", "there is no App 4712")
+	w.is(w.g.Probe(t.Context(), nil), lasting, "credentials", "there is no App 4712")
 }
 
 func TestWhatTheOwnerTakesFromTheAppIsMissed(t *testing.T) {
@@ -119,7 +118,7 @@ func TestWhatTheOwnerTakesFromTheAppIsMissed(t *testing.T) {
 				}
 				c.end(w)
 				f := w.owed(`{"repository":"acme/pro","permission":"push"}`)
-				if e := w.refusedBy(f, throttled, c.code); e.Wait != 5*time.Minute || e.Lane == "" {
+				if e := w.refusal(f, throttled, c.code); e.Wait != 5*time.Minute || e.Lane == "" {
 					t.Errorf("waits %v for %s", e.Wait, e.Lane)
 				}
 				w.lanes.wake()

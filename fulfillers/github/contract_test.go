@@ -2,6 +2,7 @@ package github
 
 import (
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,14 +32,24 @@ func TestGitHubKeepsTheContract(t *testing.T) {
 	}
 }
 
-// sample is a world whose octocat accepts at once.
+// sample is a world whose octocat accepts at once: nobody sees the invitation.
 func sample(t *testing.T, o options) fulfillertest.World {
 	w := start(t, o)
-	w.on(nil, func(r *http.Request) {
+	var invited sync.RWMutex
+	w.on(func(r *http.Request) {
+		if r.Method == http.MethodPut {
+			invited.Lock()
+		} else {
+			invited.RLock()
+		}
+	}, func(r *http.Request) {
+		if r.Method != http.MethodPut {
+			invited.RUnlock()
+			return
+		}
+		defer invited.Unlock()
 		for _, i := range w.Invitations(w.pro) {
-			if r.Method == http.MethodPut {
-				_ = w.Accept(i.ID)
-			}
+			_ = w.Accept(i.ID)
 		}
 	})
 	return fulfillertest.World{

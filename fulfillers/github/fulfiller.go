@@ -8,6 +8,7 @@ package github
 
 import (
 	"context"
+	"crypto/rsa"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -28,6 +29,7 @@ type Fulfiller struct {
 	lanes  fulfillers.Lanes
 	base   *url.URL
 	http   *http.Client
+	key    *rsa.PrivateKey
 	app    *caller // the GitHub App itself; nil with a token
 	own    *caller // who has the token; nil with an App
 	now    func() time.Time

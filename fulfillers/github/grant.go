@@ -93,7 +93,7 @@ type task struct {
 
 	repo *repository
 	user user
-	open int // invitations of the last day that are still open, of anybody
+	sent int // anybody's invitations of the last day that are still open
 }
 
 // grant looks at what there is and closes the gap, if any.
@@ -111,11 +111,11 @@ func (t *task) grant(ctx context.Context) error {
 		return nil
 	}
 	// Invitations first: one that is accepted in between is then seen as access.
-	mine, open, err := t.repo.invitations(ctx, id)
+	mine, sent, err := t.repo.invitations(ctx, id)
 	if err != nil {
 		return err
 	}
-	t.open = open
+	t.sent = sent
 	have, err := t.repo.access(ctx, t.user)
 	switch {
 	case err != nil:
@@ -132,7 +132,7 @@ func (t *task) grant(ctx context.Context) error {
 // find finds the repository and the account. Where a repository has moved, its
 // new name must be allowed too.
 func (t *task) find(ctx context.Context, id int64) (err error) {
-	if t.repo, err = t.Fulfiller.open(ctx, t.hold.Name); err != nil {
+	if t.repo, err = t.open(ctx, t.hold.Name); err != nil {
 		return err
 	}
 	if !t.f.Target.Configured() && !t.config.allows(t.repo.name) {

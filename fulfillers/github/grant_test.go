@@ -104,7 +104,7 @@ func TestAnInvitationThatCannotBeWithdrawnIsShoutedAbout(t *testing.T) {
 	w := start(t, options{})
 	w.at("PUT", "/collaborators/octocat", func(r *http.Request) { r.Body = http.NoBody })
 	w.Inject(fakegithub.Fault{Kind: fakegithub.ServerError, Match: fakegithub.Match{Method: "DELETE"}})
-	e := w.refusedBy(w.owed(pullPro), lasting, "wrong_permission")
+	e := w.refusal(w.owed(pullPro), lasting, "wrong_permission")
 	if want := fmt.Sprintf("delete invitation %d of acme/pro by hand, now", w.only(w.pro).ID); !strings.Contains(e.Error(), want) {
 		t.Errorf("%v", e)
 	}

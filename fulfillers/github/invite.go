@@ -31,7 +31,7 @@ func (t *task) pursue(ctx context.Context, mine []invitation, owed int) error {
 		return err
 	}
 	if t.repo.GetOwner().GetType() == "User" {
-		return permanent("personal_repository", t.repo.asked+" belongs to a person, and such repositories know no roles: every collaborator may write; move it to an organisation", nil)
+		return personal(t.repo.asked, nil)
 	}
 	for _, i := range old {
 		if err := t.repo.write(ctx, false, func() error { return t.repo.withdraw(ctx, &i) }); err != nil {
@@ -149,10 +149,10 @@ func (t *task) refusal(err error, owed int) error {
 	if r == nil || r.status != http.StatusForbidden && r.status != http.StatusUnprocessableEntity {
 		return err
 	}
-	sent := t.invitedLately(t.repo.asked, t.open)
+	sent := t.invitedLately(t.repo.asked, t.sent)
 	switch {
 	case r.says("organization-owned", "repository owner cannot"):
-		return permanent("personal_repository", t.repo.asked+" belongs to a person, and such repositories know no roles; move it to an organisation", r)
+		return personal(t.repo.asked, r)
 	case r.says("no_seat", "more seat", "seats"):
 		return hold("no_seat", inviteLane(t.repo.asked), noSeatWait, "the organisation of "+t.repo.asked+" has no free seat; buy one or free one", r)
 	case r.says("enterprise managed", "managed user", "emu"):
@@ -165,6 +165,10 @@ func (t *task) refusal(err error, owed int) error {
 		return fulfillers.ActionRequired("refused", fmt.Sprintf("github: GitHub refused to invite %s to %s and does not say why; one of the two may have blocked the other: unblock, or link another account", t.user.login, t.repo.asked))
 	}
 	return err
+}
+
+func personal(repository string, cause error) error {
+	return permanent("personal_repository", repository+" belongs to a person, and such repositories know no roles: every collaborator may write; move it to an organisation", cause)
 }
 
 func hold(code, lane string, wait time.Duration, text string, cause error) error {

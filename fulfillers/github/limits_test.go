@@ -36,13 +36,13 @@ func TestALimitRestsItsLaneForAsLongAsGitHubAsks(t *testing.T) {
 				fault := c.fault
 				fault.Match.Path = "/repos/acme/pro/invitations"
 				w.Inject(fault)
-				e := w.refusedBy(w.owed(pullPro), throttled, "throttled")
+				e := w.refusal(w.owed(pullPro), throttled, "throttled")
 				lane := map[bool]string{true: "github:token", false: fmt.Sprint("github:installation:", w.installation)}[token]
 				if e.Wait < c.least || e.Wait > c.least+time.Minute || e.Lane != lane || w.lanes.resting(lane) != e.Wait.Round(time.Second) {
 					t.Errorf("waits %v for %s, which rests %v", e.Wait, e.Lane, w.lanes.resting(lane))
 				}
 				n := w.count("", "")
-				w.refusedBy(w.owed(pullPro), throttled, "throttled")
+				w.wants(w.owed(pullPro), throttled, "throttled")
 				if w.count("", "") != n || w.Violations().Early != 0 {
 					t.Error("GitHub was asked again while the lane rests")
 				}
@@ -56,7 +56,7 @@ func TestWaitsThatGitHubDoesNotNameGrow(t *testing.T) {
 	w := start(t, options{})
 	lift := w.Inject(fakegithub.Fault{Kind: fakegithub.SecondaryLimit, Match: fakegithub.Match{Path: "/repos/acme/pro"}})
 	for n := range 9 {
-		e := w.refusedBy(w.owed(pullPro), throttled, "throttled")
+		e := w.refusal(w.owed(pullPro), throttled, "throttled")
 		if want := min(time.Minute<<n, time.Hour); e.Wait != want {
 			t.Errorf("refusal %d: waits %v, want %v", n, e.Wait, want)
 		}
@@ -65,7 +65,7 @@ func TestWaitsThatGitHubDoesNotNameGrow(t *testing.T) {
 	lift()
 	w.invited(w.owed(pullPro))
 	w.Inject(fakegithub.Fault{Kind: fakegithub.SecondaryLimit})
-	if e := w.refusedBy(w.owed(pullPro), throttled, "throttled"); e.Wait != time.Minute {
+	if e := w.refusal(w.owed(pullPro), throttled, "throttled"); e.Wait != time.Minute {
 		t.Errorf("waits %v after a success", e.Wait)
 	}
 }
@@ -100,8 +100,8 @@ func TestTheDaysInvitationsAreSpread(t *testing.T) {
 			w.invited(last)
 			continue
 		}
-		e := w.refusedBy(last, throttled, "throttled")
-		if day := w.g.config.scaled(day); e.Lane != "github:repository:acme/pro" || e.Wait > day || e.Wait < day/2 {
+		e := w.refusal(last, throttled, "throttled")
+		if day := w.g.config.scaled(day); e.Lane != "github:repository:acme/pro" || e.Wait > day || e.Wait <= 0 {
 			t.Errorf("waits %v for %s", e.Wait, e.Lane)
 		}
 	}
@@ -120,7 +120,7 @@ func TestAPlaceForAnInvitationIsKeptUntilItIsUsed(t *testing.T) {
 	lane := fmt.Sprint("github:installation:", w.installation)
 	w.at("GET", "/octocat/permission", func(*http.Request) { _ = w.lanes.Pause(t.Context(), lane, time.Hour, "") })
 	for range 3 {
-		w.refusedBy(w.owed(pullPro), throttled, "throttled")
+		w.wants(w.owed(pullPro), throttled, "throttled")
 	}
 	w.lanes.wake()
 	w.invited(w.owed(pullPro))
@@ -128,33 +128,34 @@ func TestAPlaceForAnInvitationIsKeptUntilItIsUsed(t *testing.T) {
 
 func TestARefusalThatSaysNothingAfterManyInvitationsIsTheCap(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]*fakegithub.Fault{
-		"Fakes":   nil,
-		"Text422": {Kind: fakegithub.Custom, Status: 422, Body: `{"message":"Validation Failed"}`, Match: fakegithub.Match{Method: "PUT"}},
-		"Text403": {Kind: fakegithub.Custom, Status: 403, Body: `{"message":"Forbidden"}`, Match: fakegithub.Match{Method: "PUT"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := start(t, options{Options: fakegithub.Options{Limits: fakegithub.Limits{Invitations: 41}}})
-			for n := range 41 {
-				id := fmt.Sprint(w.AddUser(fakegithub.User{Login: fmt.Sprint("user", n)}))
-				f := w.owed(pullPro)
-				f.Account.ID, f.Holds[0].Account = id, id
-				w.invited(f)
-			}
-			if fault != nil {
-				w.Inject(*fault)
-			}
-			for _, g := range []*Fulfiller{w.g, w.fulfiller(options{})} { // the second knows only what is still open
-				w.g = g
-				e := w.refusedBy(w.owed(pullPro), throttled, "invitation_quota")
-				if e.Wait != 6*time.Hour || e.Lane != "github:repository:acme/pro" {
-					t.Errorf("waits %v for %s", e.Wait, e.Lane)
-				}
-			}
-			w.revoked(w.owed(pullPro)) // which nothing holds up
-		})
+	o := options{Options: fakegithub.Options{Limits: fakegithub.Limits{Invitations: 40}}}
+	w := start(t, o)
+	open := w.fulfiller(o) // knows only of what is still open
+	r, err := w.g.open(t.Context(), "acme/pro")
+	if err != nil {
+		t.Fatal(err)
 	}
+	for n := range 40 {
+		login := fmt.Sprint("user", n)
+		w.AddUser(fakegithub.User{Login: login})
+		if _, err := r.put(t.Context(), user{login: login}, 1); err != nil {
+			t.Fatal(err)
+		}
+		w.g.usePlace("", "acme/pro")
+	}
+	quota := func(f fakegithub.Fault) {
+		t.Helper()
+		f.Match.Method = "PUT"
+		defer w.Inject(f)()
+		if e := w.refusal(w.owed(pullPro), throttled, "invitation_quota"); e.Wait != 6*time.Hour || e.Lane != "github:repository:acme/pro" {
+			t.Errorf("waits %v for %s", e.Wait, e.Lane)
+		}
+	}
+	quota(fakegithub.Fault{Kind: fakegithub.LateRemoval}) // none: the fake's own refusal
+	quota(fakegithub.Fault{Kind: fakegithub.Custom, Status: 422, Body: `{"message":"Validation Failed"}`})
+	w.g = open
+	quota(fakegithub.Fault{Kind: fakegithub.Custom, Status: 403, Body: `{"message":"Forbidden"}`})
+	w.revoked(w.owed(pullPro)) // which nothing holds up
 }
 
 func TestRefusalsSayWhoHasToDoWhat(t *testing.T) {
@@ -215,14 +216,8 @@ func TestErrorsQuoteNobodysSecrets(t *testing.T) {
 	w := start(t, options{token: true})
 	body := `{"message":"` + pat + ` octo@cat.example ` + strings.Repeat("ü", 500) + `","errors":["octo@cat.example"]}`
 	w.Inject(fakegithub.Fault{Kind: fakegithub.Custom, Status: 418, Body: body})
-	e := w.refusedBy(w.owed(pullPro), transient, "refused")
+	e := w.refusal(w.owed(pullPro), transient, "refused")
 	if text := e.Error(); strings.Contains(text, pat) || strings.Contains(text, "cat.example") || len(text) > 800 || !strings.Contains(text, "[redacted]") {
 		t.Errorf("%d bytes: %s", len(text), text)
 	}
-}
-
-func (w *world) refusedBy(f grant.Fulfilment, class fulfillers.Class, code string) *fulfillers.Error {
-	w.t.Helper()
-	_, err := w.g.Grant(w.t.Context(), f)
-	return w.is(err, class, code)
 }

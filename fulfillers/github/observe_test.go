@@ -104,9 +104,9 @@ func TestWordsThatNameNobodyAreNotRepeatedToGitHub(t *testing.T) {
 		"https://github.com/octocat/pro", "https://evil.example/octocat", strings.Repeat("x", 60),
 	} {
 		_, err := w.g.Identify(t.Context(), words)
-		e := w.is(err, required, "bad_account", "https://github.com/NAME")
-		if strings.Contains(e.Error(), "cat.example") {
-			t.Errorf("names the address: %v", e)
+		w.is(err, required, "bad_account", "https://github.com/NAME")
+		if strings.Contains(err.Error(), "cat.example") {
+			t.Errorf("names the address: %v", err)
 		}
 	}
 	if n := w.count("", ""); n != 0 {

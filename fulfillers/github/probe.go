@@ -59,7 +59,7 @@ func (g *Fulfiller) probe(ctx context.Context, name string, level int) error {
 	case !strings.EqualFold(r.name, name):
 		return permanent("renamed", fmt.Sprintf("%s is now %s; write that, before somebody else takes the old name", name, r.name), nil)
 	case r.GetOwner().GetType() == "User":
-		return permanent("personal_repository", name+" belongs to a person, and such repositories know no roles: every collaborator may write; move it to an organisation", nil)
+		return personal(name, nil)
 	case g.own != nil && !r.Permissions["admin"]:
 		return permanent("missing_rights", "the token's owner does not administer "+name+"; make it so, or use a GitHub App", nil)
 	case !r.GetPrivate() && level == 1:

@@ -27,15 +27,14 @@ func TestAnInvitationIsFoundOnWhicheverPageItIs(t *testing.T) {
 	t.Parallel()
 	for _, expired := range []bool{false, true} {
 		w := start(t, options{token: true, Options: fakegithub.Options{Limits: fakegithub.Limits{Invitations: -1, Content: -1, ContentHourly: -1, Points: -1}}})
+		r, err := w.g.open(t.Context(), "acme/pro")
+		if err != nil {
+			t.Fatal(err)
+		}
 		for n := range 130 {
-			f := w.owed(pullPro)
-			f.Account.ID = fmt.Sprint(w.AddUser(fakegithub.User{Login: fmt.Sprint("user", n)}))
-			f.Holds[0].Account = f.Account.ID
-			r, err := w.g.open(t.Context(), "acme/pro")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := r.put(t.Context(), user{login: fmt.Sprint("user", n)}, 1); err != nil {
+			login := fmt.Sprint("user", n)
+			w.AddUser(fakegithub.User{Login: login})
+			if _, err := r.put(t.Context(), user{login: login}, 1); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -227,17 +226,17 @@ func TestARepositoryThatWeCannotSeeIsNotRevoked(t *testing.T) {
 	for name, c := range map[string]struct {
 		token bool
 		end   func(*world)
-		class string
+		class fulfillers.Class
 		code  string
 	}{
-		"Uninstalled":  {false, func(w *world) { w.UninstallApp(w.installation) }, string(throttled), "app_not_installed"},
-		"NotSelected":  {false, func(w *world) { w.SetRepositories(w.installation, []int64{w.extra}) }, string(throttled), "app_not_installed"},
-		"Deleted":      {false, func(w *world) { w.DeleteRepository(w.pro) }, string(throttled), "app_not_installed"},
-		"DeletedToken": {true, func(w *world) { w.DeleteRepository(w.pro) }, string(lasting), "repository_not_found"},
-		"Archived":     {false, func(w *world) { w.Archive(w.pro) }, string(lasting), "archived"},
-		"Suspended":    {false, func(w *world) { w.SuspendApp(w.installation) }, string(throttled), "suspended"},
+		"Uninstalled":  {false, func(w *world) { w.UninstallApp(w.installation) }, throttled, "app_not_installed"},
+		"NotSelected":  {false, func(w *world) { w.SetRepositories(w.installation, []int64{w.extra}) }, throttled, "app_not_installed"},
+		"Deleted":      {false, func(w *world) { w.DeleteRepository(w.pro) }, throttled, "app_not_installed"},
+		"DeletedToken": {true, func(w *world) { w.DeleteRepository(w.pro) }, lasting, "repository_not_found"},
+		"Archived":     {false, func(w *world) { w.Archive(w.pro) }, lasting, "archived"},
+		"Suspended":    {false, func(w *world) { w.SuspendApp(w.installation) }, throttled, "suspended"},
 		"Reduced": {false, func(w *world) { w.SetPermissions(w.installation, map[string]string{"administration": "read"}) },
-			string(throttled), "missing_rights"},
+			throttled, "missing_rights"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -246,8 +245,9 @@ func TestARepositoryThatWeCannotSeeIsNotRevoked(t *testing.T) {
 			w.accept(w.pro)
 			c.end(w)
 			for range 2 {
-				e := w.is(w.g.Revoke(t.Context(), let(f)), fulfillers.Class(c.class), c.code)
-				if e.Class == throttled && (e.Wait != operatorWait || e.Lane == "") {
+				err := w.g.Revoke(t.Context(), let(f))
+				w.is(err, c.class, c.code)
+				if e := fulfillers.Classify(err); e.Class == throttled && (e.Wait != operatorWait || e.Lane == "") {
 					t.Errorf("waits %v for %q", e.Wait, e.Lane)
 				}
 				w.lanes.wake()

@@ -267,12 +267,12 @@ func (w *world) revoked(f grant.Fulfilment) {
 	w.is(w.g.Revoke(w.t.Context(), let(f)), fulfillers.ClassNone, "")
 }
 
-func (w *world) is(err error, class fulfillers.Class, code string, words ...string) *fulfillers.Error {
+func (w *world) is(err error, class fulfillers.Class, code string, words ...string) {
 	w.t.Helper()
 	e := fulfillers.Classify(err)
 	switch {
 	case e == nil && class == fulfillers.ClassNone:
-		return nil
+		return
 	case e == nil || class == fulfillers.ClassNone || e.Class != class || e.Code != code:
 		w.t.Fatalf("error %+v (%v), want %s %s", e, err, class, code)
 	}
@@ -281,7 +281,14 @@ func (w *world) is(err error, class fulfillers.Class, code string, words ...stri
 			w.t.Errorf("error %q does not say %q", e, word)
 		}
 	}
-	return e
+}
+
+// refusal is the error of a Grant that has to fail so.
+func (w *world) refusal(f grant.Fulfilment, class fulfillers.Class, code string) *fulfillers.Error {
+	w.t.Helper()
+	_, err := w.g.Grant(w.t.Context(), f)
+	w.is(err, class, code)
+	return fulfillers.Classify(err)
 }
 
 // accept takes the only invitation there is.
