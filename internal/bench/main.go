@@ -25,6 +25,8 @@ type settings struct {
 	burst, short time.Duration
 	pickup, idle time.Duration
 	full         int
+	factor       float64
+	concurrency  int
 	dir          string
 	limit        time.Duration
 }
@@ -38,6 +40,8 @@ func main() {
 	flag.DurationVar(&s.pickup, "pickup", 10*time.Second, "how long the steady load of pickup is")
 	flag.DurationVar(&s.idle, "idle", 10*time.Second, "how long the idle daemon is watched")
 	flag.IntVar(&s.full, "full", 1_000_000, "events in the ledger of part full (some 5 KB each)")
+	flag.Float64Var(&s.factor, "factor", 1, "how many times faster the providers' limits pass in part access; the daemon's own waits for them do not all")
+	flag.IntVar(&s.concurrency, "concurrency", 0, "fulfilments at a time of each kind in part access; 0: the daemon's default")
 	flag.StringVar(&s.dir, "dir", "", "where ledgers lie (default: the temporary directory if it is on this disk, else here)")
 	flag.DurationVar(&s.limit, "limit", 20*time.Minute, "give up after this long")
 	flag.Parse()
@@ -71,6 +75,7 @@ func run(ctx context.Context, s settings) error {
 		{[]string{"start"}, b.starts},
 		{[]string{"full"}, b.full},
 		{[]string{"postgres"}, b.postgres},
+		{[]string{"access"}, b.access},
 	} {
 		want := func(name string) bool { return slices.Contains(wanted, name) }
 		if !slices.ContainsFunc(p.names, want) {

@@ -42,8 +42,9 @@ type effects struct {
 
 // options are the ways to start a daemon.
 type daemonOptions struct {
-	database string // its URL; empty: a fresh file
-	level    string // of its log; empty: warn
+	database string   // its URL; empty: a fresh file
+	level    string   // of its log; empty: warn
+	environ  []string // further settings
 }
 
 func (b *bench) startFloor() (*subject, error) {
@@ -113,6 +114,7 @@ func (b *bench) launchDaemon(o daemonOptions) (*subject, error) {
 	cmd.Dir, cmd.Env = dir, environ("FULFILLD_LISTEN="+s.address, "FULFILLD_ADMIN_LISTEN="+admin, "FULFILLD_ADMIN_TOKEN="+rand.Text(),
 		"FULFILLD_DATABASE_URL="+o.url(dir), "FULFILLD_REDIS_URL=redis://"+redis+"/0",
 		"FULFILLD_WEBHOOKS_POLAR_SECRETS="+b.secret, "FULFILLD_LOG_LEVEL="+o.level)
+	cmd.Env = append(cmd.Env, o.environ...)
 	s.store = store
 	s.proc, err = b.start(cmd)
 	return s, err
