@@ -2,6 +2,7 @@ package grant
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -82,17 +83,34 @@ func (s Said) Word() Word {
 	}
 }
 
-// GrantedTo reports whether the platform itself has given an account what the
-// grant is for: its own words, in what it says of the grant now or said before.
-func (g Grant) GrantedTo(account string) bool {
+// Gave reports whether the platform itself has given an account the resource, for
+// this grant: its own words, in what it says of the grant now or said before.
+func (g Grant) Gave(r Resource) bool {
 	for _, text := range []json.RawMessage{g.Properties, g.Previous} {
-		var p struct {
-			GrantedAccountID string `json:"granted_account_id"`
-		}
+		var p given
 		_ = json.Unmarshal(text, &p) // whatever else it holds is not ours to judge
-		if account != "" && p.GrantedAccountID == account {
+		if r.Account != "" && p.AccountID == r.Account && p.names(r.Name) {
 			return true
 		}
 	}
 	return false
+}
+
+// given is what the platform has given, in its words.
+type given struct {
+	AccountID  string `json:"granted_account_id"`
+	Owner      string `json:"repository_owner"`
+	Repository string `json:"repository_name"`
+	Guild      string `json:"guild_id"`
+	Role       string `json:"role_id"`
+}
+
+func (p given) names(resource string) bool {
+	switch {
+	case p.Guild != "":
+		return resource == p.Guild || resource == p.Guild+"/"+p.Role
+	case p.Owner != "":
+		return resource == strings.ToLower(p.Owner+"/"+p.Repository)
+	}
+	return true // it does not say what
 }

@@ -59,6 +59,7 @@ type Hold struct {
 	Others int    // the highest level that other fulfilments hold
 	Origin Origin // empty until it has been judged
 	Before int    // the level that was there before, and stays
+	Worked bool   // a Grant of this fulfilment has succeeded with it
 }
 
 // Owed is the level that the account is to have: 0 is no access.

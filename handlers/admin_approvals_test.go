@@ -34,7 +34,6 @@ func TestRemovalsWaitForTheOperatorsWord(t *testing.T) {
 		status       int
 		says         string
 	}{
-		{"GET", "/v1/approvals/", 200, `"resource":"github:acme/pro"`},
 		{"POST", "/v1/approvals/?resource=github:acme/other", 404, "Not found"},
 		{"POST", "/v1/approvals/?resource=../x", 422, "github:acme/pro"},
 		{"POST", "/v1/approvals/?resource=GitHub:Acme/Pro", 200, `"due":0`},

@@ -63,7 +63,7 @@ func (l *Ledger) Look(ctx context.Context, id string, lease time.Duration) (gran
 // Renew extends a lease; ErrNotFound when it was lost.
 func (l *Ledger) Renew(ctx context.Context, h grant.Held, lease time.Duration) error {
 	n, err := ask(ctx, l.writers, work, func(t *tx) (int64, error) {
-		n, err := t.exec(`UPDATE fulfilments SET lease_until = {{now}} + $3 WHERE id = $1 AND lease_token = $2`, h.ID, h.Token, lease.Microseconds())
+		n, err := t.exec(`UPDATE fulfilments SET lease_until = {{now}} + $3 WHERE id = $1 AND lease_token = $2 AND lease_until > {{now}}`, h.ID, h.Token, lease.Microseconds())
 		if err == nil && n > 0 {
 			_, err = t.exec(`UPDATE resources SET lease_until = {{now}} + $2 WHERE lease_token = $1`, h.Token, lease.Microseconds())
 		}
@@ -214,21 +214,39 @@ func (t *tx) record(h grant.Held, o grant.Outcome) (rec recorded, err error) {
 	rec.again, err = t.recordMoved(h, seen)
 	rec.lost = rec.again == nil
 	if err == nil && rec.lost {
-		err = errors.Join(t.doubt(h.ID), t.doubtHolders(h.ID))
+		err = errors.Join(t.doubt(h.ID), t.holdAgain(h))
 	}
 	return rec, err
 }
 
 // part ends the leases of what a fulfilment dealt with, and lets go of what it is
-// through with, if its lease still holds.
+// through with, if nobody else has taken its lease. Where somebody has taken a
+// resource's, it is not known who acted last, and all is seen to again.
 func (t *tx) part(h grant.Held, o grant.Outcome) error {
 	if len(h.Holds) == 0 {
 		return nil
 	}
-	if ok, err := t.leased(h); !ok {
-		return err
+	var one int64
+	err := t.row(`SELECT 1 FROM fulfilments WHERE id = $1 AND lease_token = $2 {{lock}}`, []any{h.ID, h.Token}, &one)
+	if err != nil {
+		return ignore(err)
 	}
-	return errors.Join(t.letGo(h.ID, o.LetGo), t.release(h.Token))
+	for _, r := range h.Holds {
+		err := t.row(`SELECT 1 FROM resources WHERE provider = $1 AND name = $2 AND account = $3 AND lease_token = $4 {{lock}}`,
+			[]any{r.Provider, r.Name, r.Account, h.Token}, &one)
+		if errors.Is(err, ErrNotFound) {
+			return errors.Join(t.doubt(h.ID), t.holdAgain(h), t.release(h.Token))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if o.Action == grant.DoGrant && o.Class == "" {
+		if _, err := t.exec(`UPDATE holds SET worked = 1 WHERE fulfilment_id = $1 AND worked = 0`, h.ID); err != nil {
+			return err
+		}
+	}
+	return errors.Join(t.letGo(h, o.LetGo), t.release(h.Token))
 }
 
 const recordSeen = `UPDATE fulfilments SET
@@ -258,9 +276,10 @@ func (t *tx) recordMoved(h grant.Held, seen []any) (*grant.Due, error) {
 }
 
 // doubt has a fulfilment seen to again: whoever lost its lease may have acted
-// after the one who had it, and even before that one records.
+// after the one who had it, and even before that one records. By two, because the
+// next generation alone might be the one that this is to undo.
 func (t *tx) doubt(id string) error {
-	_, err := t.exec(`UPDATE fulfilments SET generation = generation + 1, due_at = {{now}}
+	_, err := t.exec(`UPDATE fulfilments SET generation = generation + 2, due_at = {{now}}
 		WHERE id = $1 AND wanted NOT IN ('none', 'unmanaged')`, id)
 	return err
 }
@@ -270,7 +289,7 @@ func (t *tx) journal(h grant.Held, o grant.Outcome) error {
 	if o.Action == grant.DoNothing {
 		return nil
 	}
-	if h.Attempts > 0 || h.State == grant.Waiting || h.Seen {
+	if h.Starts > 1 {
 		n, err := t.exec(`UPDATE attempts SET count = count + 1, last_at = {{now}}, took = $6
 			WHERE id = (SELECT max(id) FROM attempts WHERE fulfilment_id = $1) AND action = $2 AND class = $3 AND code = $4 AND detail = $5`,
 			h.ID, string(o.Action), o.Class, o.Code, o.Text, o.Took.Microseconds())
@@ -295,7 +314,7 @@ func (l *Ledger) Retry(ctx context.Context, grantID string) ([]grant.Due, error)
 		if err := a.settle(grantID); err != nil {
 			return nil, err
 		}
-		if _, err := t.exec(`UPDATE fulfilments SET due_at = {{now}}, attempts = 0, since = 0, asked = 1,
+		if _, err := t.exec(`UPDATE fulfilments SET due_at = {{now}}, attempts = 0, since = 0, asked = 1, generation = generation + CASE WHEN lease_token = '' THEN 0 ELSE 1 END,
 				state = CASE WHEN state IN ('failed', 'waiting') THEN 'pending' ELSE state END
 			WHERE id > $1 || '.' AND id < $1 || '/' AND state <> 'unmanaged' AND wanted <> 'none'`, grantID); err != nil {
 			return nil, err

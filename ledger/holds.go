@@ -39,7 +39,7 @@ func (l *Ledger) Take(ctx context.Context, h grant.Held, wanted []grant.Resource
 // leased reports whether a fulfilment's lease is still the one that was taken.
 func (t *tx) leased(h grant.Held) (bool, error) {
 	var one int64
-	err := t.row(`SELECT 1 FROM fulfilments WHERE id = $1 AND lease_token = $2 {{lock}}`, []any{h.ID, h.Token}, &one)
+	err := t.row(`SELECT 1 FROM fulfilments WHERE id = $1 AND lease_token = $2 AND lease_until > {{now}} {{lock}}`, []any{h.ID, h.Token}, &one)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
@@ -99,6 +99,12 @@ func (t *tx) standing(h grant.Held, holds []grant.Hold) (busy bool, err error) {
 			append(key, h.ID), &r.Others); err != nil {
 			return false, err
 		}
+		var worked int64
+		if err := t.row(`SELECT coalesce(max(worked), 0) FROM holds WHERE provider = $1 AND name = $2 AND account = $3 AND fulfilment_id = $4`,
+			append(key, h.ID), &worked); err != nil {
+			return false, err
+		}
+		r.Worked = worked > 0
 	}
 	return false, nil
 }
@@ -116,7 +122,13 @@ func (t *tx) leaseAll(h grant.Held, holds []grant.Hold, lease time.Duration) err
 // means that a lease is lost.
 func (l *Ledger) Hold(ctx context.Context, h grant.Held) error {
 	lost, err := ask(ctx, l.writers, work, func(t *tx) (lost bool, err error) {
-		if ok, err := t.leased(h); !ok {
+		ok, err := t.leased(h)
+		for _, r := range h.Holds {
+			if ok && err == nil {
+				ok, err = t.stillTaken(h, r)
+			}
+		}
+		if !ok || err != nil {
 			return true, err
 		}
 		return false, each(h.Holds, func(r grant.Hold) error { return t.hold(h, r) })
@@ -127,10 +139,19 @@ func (l *Ledger) Hold(ctx context.Context, h grant.Held) error {
 	return err
 }
 
+// stillTaken reports whether a resource's lease is the one that was taken.
+func (t *tx) stillTaken(h grant.Held, r grant.Hold) (bool, error) {
+	var one int64
+	err := t.row(`SELECT 1 FROM resources WHERE provider = $1 AND name = $2 AND account = $3 AND lease_token = $4 AND lease_until > {{now}} {{lock}}`,
+		[]any{r.Provider, r.Name, r.Account, h.Token}, &one)
+	return err == nil, ignore(err)
+}
+
+// hold writes a hold down. What was there before may only become less.
 func (t *tx) hold(h grant.Held, r grant.Hold) error {
-	if _, err := t.exec(`UPDATE resources SET origin = $5, before = $6
-		WHERE provider = $1 AND name = $2 AND account = $3 AND lease_token = $4 AND origin = ''`,
-		r.Provider, r.Name, r.Account, h.Token, string(r.Origin), r.Before); err != nil {
+	if _, err := t.exec(`UPDATE resources SET origin = $4, before = $5
+		WHERE provider = $1 AND name = $2 AND account = $3 AND (origin = '' OR before > $5)`,
+		r.Provider, r.Name, r.Account, string(r.Origin), r.Before); err != nil {
 		return err
 	}
 	if r.Level == 0 {
@@ -144,18 +165,18 @@ func (t *tx) hold(h grant.Held, r grant.Hold) error {
 
 // letGo ends what a fulfilment holds of resources. Who else holds one is due, to
 // make sure of its own; one that nobody holds any more is judged afresh next time.
-func (t *tx) letGo(id string, all []grant.Resource) error {
+func (t *tx) letGo(h grant.Held, all []grant.Resource) error {
 	return each(all, func(r grant.Resource) error {
 		key := []any{r.Provider, r.Name, r.Account}
-		if _, err := t.exec(`DELETE FROM holds WHERE provider = $1 AND name = $2 AND account = $3 AND fulfilment_id = $4`, append(key, id)...); err != nil {
+		if _, err := t.exec(`DELETE FROM holds WHERE provider = $1 AND name = $2 AND account = $3 AND fulfilment_id = $4`, append(key, h.ID)...); err != nil {
 			return err
 		}
 		if _, err := t.exec(`UPDATE fulfilments SET due_at = {{now}} WHERE wanted NOT IN ('none', 'unmanaged')
 			AND id IN (SELECT fulfilment_id FROM holds WHERE provider = $1 AND name = $2 AND account = $3)`, key...); err != nil {
 			return err
 		}
-		_, err := t.exec(`DELETE FROM resources WHERE provider = $1 AND name = $2 AND account = $3 AND NOT EXISTS (
-			SELECT 1 FROM holds x WHERE x.provider = $1 AND x.name = $2 AND x.account = $3)`, key...)
+		_, err := t.exec(`DELETE FROM resources WHERE provider = $1 AND name = $2 AND account = $3 AND lease_token = $4 AND NOT EXISTS (
+			SELECT 1 FROM holds x WHERE x.provider = $1 AND x.name = $2 AND x.account = $3)`, append(key, h.Token)...)
 		return err
 	})
 }
@@ -171,11 +192,36 @@ func (t *tx) release(token string) error {
 	return err
 }
 
-// doubtHolders has everybody who holds what a fulfilment holds seen to again.
-func (t *tx) doubtHolders(id string) error {
-	_, err := t.exec(`UPDATE fulfilments SET generation = generation + 1, due_at = {{now}}
-		WHERE wanted NOT IN ('none', 'unmanaged') AND id IN (SELECT x.fulfilment_id FROM holds m
-			JOIN holds x ON x.provider = m.provider AND x.name = m.name AND x.account = m.account
-			WHERE m.fulfilment_id = $1 AND x.fulfilment_id <> $1)`, id)
-	return err
+// holdAgain writes down again what somebody held who has lost the lease: what it
+// did may have come after all else. Whoever holds the same is seen to again.
+func (t *tx) holdAgain(h grant.Held) error {
+	return each(h.Holds, func(r grant.Hold) error {
+		key := []any{r.Provider, r.Name, r.Account}
+		if r.Level > 0 && r.Origin != "" {
+			if _, err := t.exec(`INSERT INTO resources (provider, name, account, origin, before, lease_token, lease_until)
+				VALUES ($1, $2, $3, $4, $5, '', 0) ON CONFLICT DO NOTHING`, append(key, string(r.Origin), r.Before)...); err != nil {
+				return err
+			}
+			if _, err := t.exec(`INSERT INTO holds (provider, name, account, fulfilment_id, level) VALUES ($1, $2, $3, $4, $5)
+				ON CONFLICT DO NOTHING`, append(key, h.ID, r.Level)...); err != nil {
+				return err
+			}
+		}
+		_, err := t.exec(`UPDATE fulfilments SET generation = generation + 2, due_at = {{now}}
+			WHERE wanted NOT IN ('none', 'unmanaged') AND id <> $4 AND id IN (SELECT fulfilment_id FROM holds
+				WHERE provider = $1 AND name = $2 AND account = $3)`, append(key, h.ID)...)
+		return err
+	})
+}
+
+// Awaited reports whether the person whose grant a fulfilment is has another one
+// of the same kind that is granted and has not been seen to yet: it may want the
+// same resources.
+func (l *Ledger) Awaited(ctx context.Context, h grant.Held) (awaited bool, err error) {
+	var n int64
+	err = l.read.row(ctx, `SELECT count(*) FROM grants g JOIN fulfilments f ON f.id = g.id || '.' || $2
+		WHERE g.customer_id = $1 AND g.id <> $3 AND g.member_id = $4 AND f.wanted LIKE 'granted%'
+			AND f.observed_generation < f.generation AND f.state = 'pending'`,
+		[]any{h.Grant.CustomerID, h.Kind, h.Grant.ID, h.Grant.MemberID}, &n)
+	return n > 0, err
 }

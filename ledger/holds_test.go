@@ -69,7 +69,7 @@ func TestHoldsAreAUnion(t *testing.T) {
 		s.hear(news(revoked("h", 2)))
 		h, err := s.take(s.look("h.github_repository"))
 		must(t, err)
-		want = []grant.Hold{{Resource: repository("acme/pro", 0), Others: 1, Origin: grant.FromUs}}
+		want = []grant.Hold{{Resource: repository("acme/pro", 0), Others: 1, Origin: grant.FromUs, Worked: true}}
 		if diff := cmp.Diff(want, h.Holds); diff != "" {
 			t.Errorf("when it lets go: -want +got:\n%s", diff)
 		}
@@ -176,7 +176,7 @@ func TestLostLeaseMakesOtherHoldersDue(t *testing.T) {
 		if _, lost, err := s.Record(t.Context(), g, grant.Outcome{Action: grant.DoGrant, State: grant.Granted, Done: true}); !lost || err != nil {
 			t.Errorf("lost is %t, %v", lost, err)
 		}
-		if f := s.stored("h.github_repository"); !f.Due || f.Generation != 2 {
+		if f := s.stored("h.github_repository"); !f.Due || f.Generation != 3 {
 			t.Errorf("the other holder is %+v, want it due again", f)
 		}
 	})

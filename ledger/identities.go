@@ -29,20 +29,39 @@ func (t *tx) account(l *Ledger, g grant.Grant, own bool, provider string) (grant
 		return grant.Account{Provider: provider, ID: id, How: "grant", Verified: true}, nil
 	}
 	who := person{g.CustomerID, g.MemberID, provider}
-	a, _, err := t.identity(who, linked)
-	if err == nil || !errors.Is(err, ErrNotFound) || g.MemberID != "" {
-		return a, ignore(err)
+	a, err := t.identity(who, linked, "")
+	if g.MemberID != "" && errors.Is(err, ErrNotFound) {
+		owner, asked := t.isOwner(g.MemberID)
+		if asked != nil || !owner {
+			return grant.Account{Provider: provider}, asked
+		}
+		who.member = ""
+		a, err = t.identity(who, linked, "")
+	}
+	if err == nil || !errors.Is(err, ErrNotFound) {
+		return a, err
 	}
 	words, how, err := t.words(l.opts.Words[provider], g)
 	if err != nil || words == "" {
 		return grant.Account{Provider: provider}, err
 	}
-	a, for_, err := t.identity(who, found)
-	if err != nil || !strings.EqualFold(for_, words) {
-		a = grant.Account{Provider: provider, Name: words}
+	if a, err = t.identity(who, found, words); errors.Is(err, ErrNotFound) {
+		a, err = grant.Account{Provider: provider, Name: words}, nil
 	}
 	a.How = how
-	return a, ignore(err)
+	return a, err
+}
+
+// isOwner reports whether a member is the customer in person: an individual's only
+// one, or who owns the team's account.
+func (t *tx) isOwner(member string) (bool, error) {
+	var body string
+	err := t.row(`SELECT body FROM members WHERE id = $1`, []any{member}, &body)
+	var m struct {
+		Role string `json:"role"`
+	}
+	_ = json.Unmarshal([]byte(body), &m) // the platform's own; whatever else it holds
+	return m.Role == "owner", ignore(err)
 }
 
 // ignore takes ErrNotFound for no error.
@@ -53,13 +72,15 @@ func ignore(err error) error {
 	return err
 }
 
-func (t *tx) identity(who person, how string) (a grant.Account, words string, err error) {
+// identity is the account that was linked, or found by words.
+func (t *tx) identity(who person, how, words string) (a grant.Account, err error) {
 	a = grant.Account{Provider: who.provider, How: how}
 	var verified int64
-	err = t.row(`SELECT account_id, name, words, verified FROM identities WHERE customer_id = $1 AND member_id = $2 AND provider = $3 AND how = $4`,
-		[]any{who.customer, who.member, who.provider, how}, &a.ID, &a.Name, &words, &verified)
+	err = t.row(`SELECT account_id, name, verified FROM identities
+		WHERE customer_id = $1 AND member_id = $2 AND provider = $3 AND how = $4 AND words = $5`,
+		[]any{who.customer, who.member, who.provider, how, strings.ToLower(words)}, &a.ID, &a.Name, &verified)
 	a.Verified = verified > 0
-	return a, words, err
+	return a, err
 }
 
 // words reads what the customer wrote, and where.
@@ -111,19 +132,25 @@ func told(a grant.Account) string {
 	return a.ID
 }
 
-// Found remembers which account a customer's words name.
+// Found remembers which account a customer's words name: for good, because a name
+// may be another's later. Of a deleted customer nothing is remembered.
 func (l *Ledger) Found(ctx context.Context, g grant.Grant, words string, a grant.Account) error {
 	return l.writers.do(ctx, work, func(t *tx) error {
-		return t.identify(person{g.CustomerID, g.MemberID, a.Provider}, found, words, a)
+		var gone int64
+		err := t.row(`SELECT deleted_at FROM customers WHERE id = $1`, []any{g.CustomerID}, &gone)
+		if gone > 0 || ignore(err) != nil {
+			return ignore(err)
+		}
+		return t.identify(person{g.CustomerID, "", a.Provider}, found, words, a)
 	})
 }
 
 func (t *tx) identify(who person, how, words string, a grant.Account) error {
 	_, err := t.exec(`INSERT INTO identities (customer_id, member_id, provider, how, words, account_id, name, verified, linked_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {{now}})
-		ON CONFLICT (customer_id, member_id, provider, how) DO UPDATE SET words = excluded.words, account_id = excluded.account_id,
+		ON CONFLICT (customer_id, member_id, provider, how, words) DO UPDATE SET account_id = excluded.account_id,
 			name = excluded.name, verified = excluded.verified, linked_at = excluded.linked_at`,
-		who.customer, who.member, who.provider, how, words, a.ID, a.Name, flag(a.Verified))
+		who.customer, who.member, who.provider, how, strings.ToLower(words), a.ID, a.Name, flag(a.Verified))
 	return err
 }
 

@@ -163,6 +163,23 @@ func TestAPayersWordsAreNotAMembers(t *testing.T) {
 	})
 }
 
+func TestAnOwnersAccountIsTheCustomers(t *testing.T) {
+	onEachEngineWithWords(t, func(t *testing.T, s *shop) {
+		s.hear(news(buyer(1, `{"metadata":{"github":"octocat"}}`),
+			grant.Member{ID: "m", CustomerID: "c", Body: []byte(`{"role":"owner"}`), Version: version(1)},
+			benefit(1, "kinds", "github_repository"), granted("g", 1)))
+		if a := s.account(); a.Name != "octocat" {
+			t.Errorf("account %+v, want what the customer's metadata say", a)
+		}
+		if due, err := s.Link(t.Context(), "c", "", byHand); err != nil || len(due) != 1 {
+			t.Fatalf("the customer's link makes due %v, %v", due, err)
+		}
+		if a := s.account(); a.ID != "7" {
+			t.Errorf("account %+v, want the customer's", a)
+		}
+	})
+}
+
 func TestADeletedCustomersAccountsAreForgotten(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *shop) {
 		s.hear(news(buyer(1, `{}`), grant.Member{ID: "m", CustomerID: "c", Version: version(1)}, grant.Member{ID: "n", CustomerID: "c", Version: version(1)}))

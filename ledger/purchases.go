@@ -150,6 +150,9 @@ func (a *applier) orderOf(o grant.Order) error {
 		micros(o.Version.At), micros(o.Version.Sent)); err != nil {
 		return err
 	}
+	if err := a.touchWhere(ofScope, o.SubscriptionID); err != nil { // its fields may name an account
+		return err
+	}
 	return a.touchWhere(ofScope, o.ID)
 }
 

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"fulfilld/grant"
@@ -35,7 +36,7 @@ func (l *Ledger) Removal(ctx context.Context, r grant.Resource, who string, limi
 		case approved > 0 || counted > 0:
 			return true, nil
 		case p.until > p.now:
-			return false, nil
+			return t.askedInVain(r, who, p)
 		case total >= int64(limit.Calls):
 			_, err := t.exec(`UPDATE lanes SET until = $2, why = $3 WHERE name = $1`, p.lane, p.now+asks.Microseconds(),
 				fmt.Sprintf("more than %d removals from %s within %s", limit.Calls, name, limit.Per))
@@ -44,6 +45,30 @@ func (l *Ledger) Removal(ctx context.Context, r grant.Resource, who string, limi
 		return true, t.occupy(p, p.now)
 	})
 }
+
+// askedInVain reports whether nobody waits for an approval any more, because the
+// edit was undone, and begins to count afresh. At first it may be that nobody has
+// recorded yet that they wait.
+func (t *tx) askedInVain(r grant.Resource, who string, p place) (bool, error) {
+	if p.until-asks.Microseconds() > p.now-time.Minute.Microseconds() {
+		return false, nil
+	}
+	var waiting int64
+	err := t.row(waitingForApproval+` AND f.id <> $3`, []any{r.Provider, r.Name, who}, &waiting)
+	if err != nil || waiting > 0 {
+		return false, err
+	}
+	if _, err := t.exec(`DELETE FROM passes WHERE lane = $1`, p.lane); err != nil {
+		return false, err
+	}
+	if _, err := t.exec(`UPDATE lanes SET until = 0 WHERE name = $1`, p.lane); err != nil {
+		return false, err
+	}
+	return true, t.occupy(p, p.now)
+}
+
+const waitingForApproval = `SELECT count(*) FROM fulfilments f JOIN holds x ON x.fulfilment_id = f.id
+	WHERE x.provider = $1 AND x.name = $2 AND f.error_code = '` + grant.ApprovalCode + `'`
 
 // Approve lets the removals from a resource go on, for an hour. ErrNotFound: none
 // waits. It returns what became due.
@@ -89,5 +114,17 @@ func (t *tx) makeDue(where string, args ...any) ([]grant.Due, error) {
 // Unapproved returns the resources whose removals wait for an approval, as
 // "provider:name", and why.
 func (l *Ledger) Unapproved(ctx context.Context) ([]grant.Lane, error) {
-	return l.lanes(ctx, `name LIKE 'removals:%'`, len(removals))
+	all, err := l.lanes(ctx, `name LIKE 'removals:%'`, len(removals))
+	var waiting []grant.Lane
+	for _, lane := range all {
+		provider, name, _ := strings.Cut(lane.Name, ":")
+		var n int64
+		if err := l.read.row(ctx, waitingForApproval, []any{provider, name}, &n); err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			waiting = append(waiting, lane)
+		}
+	}
+	return waiting, err
 }

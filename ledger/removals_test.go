@@ -33,6 +33,12 @@ func TestRemovalsBeyondTheLimitWaitForApproval(t *testing.T) {
 		if removal("3", "acme/pro") {
 			t.Error("goes on by itself when the ten minutes are over")
 		}
+		if waits, err := s.Unapproved(t.Context()); err != nil || len(waits) != 0 {
+			t.Errorf("%+v waits, and nobody has recorded that they do: %v", waits, err)
+		}
+		s.repositories("g")
+		h := s.holding(s.look(repoKey), repository("acme/pro", 1))
+		s.record(h, grant.Outcome{Action: grant.DoGrant, State: grant.Granted, Class: "throttled", Code: grant.ApprovalCode, DueAt: time.Now().Add(time.Hour)})
 		waits, err := s.Unapproved(t.Context())
 		if err != nil || len(waits) != 1 || waits[0].Name != "github:acme/pro" {
 			t.Errorf("waits %+v, %v", waits, err)
@@ -40,8 +46,8 @@ func TestRemovalsBeyondTheLimitWaitForApproval(t *testing.T) {
 		if resting, err := s.Resting(t.Context()); err != nil || len(resting) != 0 {
 			t.Errorf("resting %+v, %v", resting, err)
 		}
-		if _, err := s.Approve(t.Context(), "github", "acme/pro"); err != nil {
-			t.Error(err)
+		if due, err := s.Approve(t.Context(), "github", "acme/pro"); err != nil || len(due) != 1 {
+			t.Errorf("approved: due %v, %v", due, err)
 		}
 		for i := range 10 {
 			if !removal(fmt.Sprint(i), "acme/pro") {

@@ -171,7 +171,7 @@ func (a *applier) bump(old fulfilmentRow, kind string, g aim) error {
 	}
 	_, err := a.exec(`UPDATE fulfilments SET generation = generation + 1, wanted = $2, state = $3, because = $4, attempts = 0, since = 0,
 			error_class = '', error_code = '', error_text = '',
-			due_at = CASE WHEN $5 = 1 THEN {{now}} ELSE $6 END, event_at = $7, updated_at = {{now}} WHERE id = $1`,
+			due_at = CASE WHEN $5 = 1 THEN {{now}} ELSE $6 END, event_at = CASE WHEN $7 > {{now}} THEN {{now}} ELSE $7 END, updated_at = {{now}} WHERE id = $1`,
 		old.id, g.wanted, string(g.state), g.because, flag(g.work), g.again, micros(a.at))
 	return err
 }

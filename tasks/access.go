@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
 	"fulfilld/fulfillers"
 	"fulfilld/grant"
 )
+
+// letGoWait is how long to wait after old access could not be taken away.
+const letGoWait = 5 * time.Minute
 
 // approvalWait is how often to look whether the operator has approved.
 const approvalWait = time.Hour
@@ -23,6 +27,7 @@ type accounts interface {
 	Take(ctx context.Context, h grant.Held, wanted []grant.Resource, lease time.Duration) ([]grant.Hold, error)
 	Hold(ctx context.Context, h grant.Held) error
 	Found(ctx context.Context, g grant.Grant, words string, a grant.Account) error
+	Awaited(ctx context.Context, h grant.Held) (bool, error)
 	Removal(ctx context.Context, r grant.Resource, who string, limit grant.Limit) (ok bool, err error)
 }
 
@@ -43,7 +48,7 @@ func (w *Worker) access(ctx context.Context, k fulfillers.Resourceful, act grant
 	}
 	if act == grant.DoRevoke {
 		if edited(f.Verdict.Because) {
-			err = w.mayRemove(ctx, f.Fulfilment)
+			err = w.mayRemove(ctx, f.Fulfilment, f.Holds)
 		}
 		if err != nil {
 			return nil, nil, err
@@ -53,18 +58,37 @@ func (w *Worker) access(ctx context.Context, k fulfillers.Resourceful, act grant
 	if err := w.hold(ctx, k, f); err != nil {
 		return nil, nil, err
 	}
-	if props, err = k.Grant(ctx, f.Fulfilment); err != nil {
-		return props, nil, err
+	props, err = k.Grant(ctx, f.Fulfilment)
+	// What never worked is nothing to keep until the new works.
+	old := unwanted(f.Holds, func(h grant.Hold) bool { return err == nil || !h.Worked })
+	letGo, failed := w.letGo(ctx, k, f.Fulfilment, old)
+	if err == nil {
+		err = failed
 	}
-	old := f.Fulfilment
-	old.Holds = unwanted(f.Holds)
-	if len(old.Holds) == 0 {
-		return props, nil, nil
+	return props, letGo, err
+}
+
+// letGo takes away what is not wanted any more. While that fails no class ends
+// the work, as with all that is to be gone.
+func (w *Worker) letGo(ctx context.Context, k fulfillers.Resourceful, f grant.Fulfilment, old []grant.Hold) ([]grant.Resource, error) {
+	if len(old) == 0 {
+		return nil, nil
 	}
-	if err := w.mayRemove(ctx, old); err != nil {
-		return props, nil, err
+	f.Holds = slices.DeleteFunc(slices.Clone(f.Holds), func(h grant.Hold) bool { return h.Level == 0 && !slices.Contains(old, h) })
+	err := w.mayRemove(ctx, f, old)
+	if err == nil {
+		err = k.Revoke(ctx, f)
 	}
-	return props, keys(old.Holds), k.Revoke(ctx, old)
+	if err == nil {
+		return keys(old), nil
+	}
+	e := *fulfillers.Classify(err)
+	if e.Class != fulfillers.ClassThrottled {
+		e.Wait = max(e.Wait, letGoWait)
+	}
+	e.Class, e.Text = fulfillers.ClassThrottled, "the old access is not gone yet: "+e.Error()
+	e.Cause = nil
+	return nil, &e
 }
 
 // edited reports whether a removal comes from an edit, which may be a mistake that
@@ -73,12 +97,12 @@ func (w *Worker) access(ctx context.Context, k fulfillers.Resourceful, act grant
 func edited(because string) bool { return because == "unrouted" || because == "dropped_by_product" }
 
 // mayRemove stops a mass of removals from one resource until it is approved.
-func (w *Worker) mayRemove(ctx context.Context, f grant.Fulfilment) error {
+func (w *Worker) mayRemove(ctx context.Context, f grant.Fulfilment, holds []grant.Hold) error {
 	if w.removals.Calls == 0 {
 		return nil
 	}
-	for _, h := range f.Holds {
-		if h.Owed() > 0 {
+	for _, h := range holds {
+		if h.Owed() > 0 || !h.Worked {
 			continue
 		}
 		ok, err := w.ledger.Removal(ctx, h.Resource, f.ID, w.removals)
@@ -93,11 +117,18 @@ func (w *Worker) mayRemove(ctx context.Context, f grant.Fulfilment) error {
 	return nil
 }
 
+func forMember(g grant.Grant) string {
+	if g.MemberID == "" {
+		return ""
+	}
+	return " --member " + g.MemberID
+}
+
 // wanted is what the account is to have.
 func (w *Worker) wanted(ctx context.Context, k fulfillers.Resourceful, f *grant.Held) ([]grant.Resource, error) {
 	if f.Account.ID == "" && f.Account.Name == "" {
-		return nil, fulfillers.ActionRequired("no_account", fmt.Sprintf("which %s account is the customer's is not known; `fulfilld customers link %s %s:…` says it",
-			k.Provider(), f.Grant.CustomerID, k.Provider()))
+		return nil, fulfillers.ActionRequired("no_account", fmt.Sprintf("which %s account is the customer's is not known; `fulfilld customers link %s %[1]s:…%[3]s` says it",
+			k.Provider(), f.Grant.CustomerID, forMember(f.Grant)))
 	}
 	if f.Account.ID == "" {
 		words := f.Account.Name
@@ -114,43 +145,40 @@ func (w *Worker) wanted(ctx context.Context, k fulfillers.Resourceful, f *grant.
 	return k.Resources(f.Fulfilment)
 }
 
-// hold judges what has not been judged, and commits the holds.
+// hold judges what has not been judged, and commits the holds. What was there
+// before is looked at again: somebody may have taken it away since.
 func (w *Worker) hold(ctx context.Context, k fulfillers.Resourceful, f *grant.Held) error {
-	var new []grant.Resource
-	for _, h := range f.Holds {
-		if h.Origin == "" {
-			new = append(new, h.Resource)
+	var unsure []*grant.Hold
+	var resources []grant.Resource
+	for i := range f.Holds {
+		if h := &f.Holds[i]; h.Level > 0 && (h.Origin == "" || h.Before > 0) {
+			unsure, resources = append(unsure, h), append(resources, h.Resource)
 		}
 	}
-	if len(new) > 0 {
-		levels, err := k.Observe(ctx, f.Fulfilment, new)
+	if len(unsure) > 0 {
+		levels, err := k.Observe(ctx, f.Fulfilment, resources)
 		if err != nil {
 			return err
 		}
-		judge(f, levels)
+		for i, h := range unsure {
+			judge(h, f.Grant, levels[i])
+		}
 	}
 	return busy(w.ledger.Hold(ctx, *f))
 }
 
-// judge says where what is there before us comes from. levels are of the holds
-// that have not been judged, in order.
-func judge(f *grant.Held, levels []int) {
-	platform := f.Grant.GrantedTo(f.Account.ID)
-	for i := range f.Holds {
-		h := &f.Holds[i]
-		if h.Origin != "" {
-			continue
-		}
-		level := levels[0]
-		levels = levels[1:]
-		switch {
-		case platform:
-			h.Origin = grant.FromPlatform
-		case level > 0:
-			h.Origin, h.Before = grant.FromBefore, level
-		default:
-			h.Origin = grant.FromUs
-		}
+// judge says where comes from what is there.
+func judge(h *grant.Hold, g grant.Grant, level int) {
+	switch {
+	case h.Origin == grant.FromBefore:
+		h.Before = min(h.Before, level)
+	case g.Gave(h.Resource):
+		h.Origin = grant.FromPlatform
+	default:
+		h.Origin, h.Before = grant.FromBefore, level
+	}
+	if h.Origin == grant.FromBefore && h.Before == 0 {
+		h.Origin = grant.FromUs
 	}
 }
 
@@ -162,9 +190,10 @@ func busy(err error) error {
 	return err
 }
 
-func unwanted(all []grant.Hold) (old []grant.Hold) {
+// unwanted are the holds to let go of that may be.
+func unwanted(all []grant.Hold, may func(grant.Hold) bool) (old []grant.Hold) {
 	for _, h := range all {
-		if h.Level == 0 {
+		if h.Level == 0 && may(h) {
 			old = append(old, h)
 		}
 	}
@@ -179,21 +208,32 @@ func keys(all []grant.Hold) []grant.Resource {
 	return out
 }
 
+const (
+	awaits    = 10 * time.Minute // beyond its settling, for a grant that workers have not come to
+	awaitStep = 5 * time.Second
+)
+
 // settles is until when a removal waits for a grant of the same access, which is
-// what a change of plan looks like; zero when it does not.
-func settles(f grant.Held, act grant.Action, settle time.Duration, now time.Time) time.Time {
+// what a change of plan looks like; zero when it does not. Where such a grant is
+// there already, and nobody has come to it yet, it waits for that.
+func (w *Worker) settles(ctx context.Context, f grant.Held, act grant.Action) (time.Time, error) {
 	shop := f.Verdict.Because == "revoked" || f.Verdict.Because == "dropped_by_product" || strings.HasPrefix(f.Verdict.Because, "subscription_")
 	if act != grant.DoRevoke || !shop || f.EventAt.IsZero() {
-		return time.Time{}
+		return time.Time{}, nil
 	}
-	until := f.EventAt.Add(settle)
-	if latest := now.Add(settle); until.After(latest) { // the shop's clock is ahead
-		until = latest
+	now := time.Now()
+	until := f.EventAt.Add(w.settle)
+	if now.Before(until) {
+		return until, nil
 	}
-	if !now.Before(until) {
-		return time.Time{}
+	if now.After(until.Add(awaits)) {
+		return time.Time{}, nil
 	}
-	return until
+	awaited, err := w.ledger.Awaited(ctx, f)
+	if !awaited || err != nil {
+		return time.Time{}, err
+	}
+	return now.Add(awaitStep), nil
 }
 
 // audit is how often what was granted outside is looked at again: somebody may

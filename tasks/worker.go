@@ -119,8 +119,8 @@ func (w *Worker) call(ctx context.Context, act grant.Action, f *grant.Held) (did
 		}
 	}()
 	if r, ok := kind.Fulfiller.(fulfillers.Resourceful); ok && act != grant.DoCycle {
-		if did.wait = settles(*f, act, w.settle, time.Now()); !did.wait.IsZero() {
-			return did, nil
+		if did.wait, err = w.settles(ctx, *f, act); err != nil || !did.wait.IsZero() {
+			return did, err
 		}
 		did.props, did.letGo, err = w.access(ctx, r, act, f)
 		return did, err
@@ -218,11 +218,11 @@ func conclude(ctx context.Context, f grant.Held, act grant.Action, did deed, cau
 	if act == grant.DoGrant {
 		o.Properties = did.props
 	}
-	if cause == nil {
+	if cause == nil || act == grant.DoGrant {
 		o.LetGo = did.letGo
-		if act == grant.DoGrant {
-			o.Applied = f.Target.Params
-		}
+	}
+	if cause == nil && act == grant.DoGrant {
+		o.Applied = f.Target.Params
 	}
 	return o
 }

@@ -11,7 +11,7 @@ CREATE TABLE identities (
     name        TEXT   NOT NULL,
     verified    BIGINT NOT NULL,
     linked_at   BIGINT NOT NULL,
-    PRIMARY KEY (customer_id, member_id, provider, how)
+    PRIMARY KEY (customer_id, member_id, provider, how, words)
 );
 
 -- A resource that an account holds, or is about to.
@@ -33,6 +33,7 @@ CREATE TABLE holds (
     account       TEXT   NOT NULL,
     fulfilment_id TEXT   NOT NULL,
     level         BIGINT NOT NULL,
+    worked        BIGINT NOT NULL DEFAULT 0, -- 1: its Grant has succeeded
     PRIMARY KEY (provider, name, account, fulfilment_id)
 );
 CREATE INDEX holds_fulfilment ON holds (fulfilment_id);

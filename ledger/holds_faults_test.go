@@ -1,0 +1,114 @@
+package ledger
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"fulfilld/grant"
+)
+
+// Who lost its lease may have acted after the one who let go.
+func TestWhoLostTheLeaseAfterAllWasLetGoIsUndone(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.repositories("g")
+		old := s.holding(s.look(repoKey), repository("acme/pro", 1)) // about to PUT, and stalls
+		s.exec(`UPDATE fulfilments SET lease_until = {{now}}`)
+		s.exec(`UPDATE resources SET lease_until = {{now}}`)
+		s.hear(news(revoked("g", 2)))
+		r, err := s.take(s.look(repoKey)) // finds nothing there
+		must(t, err)
+		s.done(r, grant.Outcome{Action: grant.DoRevoke, State: grant.Revoked, LetGo: []grant.Resource{r.Holds[0].Key()}})
+		// now the PUT of the first one goes out, and it records
+		_, lost, err := s.Record(t.Context(), old, grant.Outcome{Action: grant.DoGrant, State: grant.Granted, Done: true})
+		if err != nil || !lost {
+			t.Fatal(lost, err)
+		}
+		again, err := s.take(s.look(repoKey)) // due again, as it should be
+		must(t, err)
+		if len(again.Holds) == 0 {
+			t.Error("the revoke that is to undo it knows of no resource: the access stays for ever")
+		}
+	})
+}
+
+func TestALeaseThatRanOutIsLost(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.repositories("g", "h")
+		a := s.holding(s.look(repoKey), repository("acme/pro", 1))
+		s.exec(`UPDATE fulfilments SET lease_until = {{now}} WHERE id = $1`, repoKey) // it stood still for 15 s
+		s.exec(`UPDATE resources SET lease_until = {{now}}`)
+		s.holding(s.look("h.github_repository"), repository("acme/pro", 1)) // another takes the resource
+		if err := s.Renew(t.Context(), a, time.Minute); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Renew: %v, want that the lease is lost", err)
+		}
+		if err := s.Hold(t.Context(), a); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Hold: %v, want that the lease is lost", err)
+		}
+	})
+}
+
+func TestARetryWhileAWorkerHasItIsNotForgotten(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.repositories("g")
+		h := s.look(repoKey)
+		_, err := s.Retry(t.Context(), "g") // the operator, meanwhile
+		must(t, err)
+		s.record(h, grant.Outcome{Action: grant.DoGrant, State: grant.Waiting, Class: "action_required", DueAt: time.Now().Add(24 * time.Hour)})
+		if !s.stored(repoKey).Due {
+			t.Error("the operator's retry is forgotten")
+		}
+	})
+}
+
+func TestASubscriptionsOrderBringsTheField(t *testing.T) {
+	onEachEngineWithWords(t, func(t *testing.T, s *shop) {
+		s.hear(news(buyer(1, `{}`), benefit(1, "kinds", "github_repository"), alone(1)))
+		if a := s.account(); a.Name != "" {
+			t.Fatal(a)
+		}
+		due := s.hear(news(grant.Order{ID: "o", CustomerID: "c", SubscriptionID: "s", Status: "paid", Fields: []byte(`{"github_username":"octocat"}`), Version: version(2)}))
+		if len(due) != 1 {
+			t.Errorf("the order's field makes due %v", due)
+		}
+	})
+}
+
+func TestTwoPurchasesOfTwoNamesAreKeptApart(t *testing.T) {
+	onEachEngineWithWords(t, func(t *testing.T, s *shop) {
+		g, h := alone(1), alone(1)
+		g.SubscriptionID, g.OrderID = "", "o1"
+		h.ID, h.SubscriptionID, h.OrderID = "h", "", "o2"
+		s.hear(news(buyer(1, `{}`), benefit(1, "kinds", "github_repository"),
+			grant.Order{ID: "o1", CustomerID: "c", Status: "paid", Fields: []byte(`{"github_username":"alice"}`), Version: version(1)},
+			grant.Order{ID: "o2", CustomerID: "c", Status: "paid", Fields: []byte(`{"github_username":"bob"}`), Version: version(1)}, g, h))
+		must(t, s.Found(t.Context(), g, "alice", grant.Account{Provider: "github", ID: "1", Name: "alice"}))
+		must(t, s.Found(t.Context(), h, "bob", grant.Account{Provider: "github", ID: "2", Name: "bob"}))
+		if a := s.look(repoKey).Account; a.ID != "1" {
+			t.Errorf("account %+v: the login is resolved anew, whoever has it by now", a)
+		}
+	})
+}
+
+func TestNothingIsFoundOfADeletedCustomer(t *testing.T) {
+	onEachEngineWithWords(t, func(t *testing.T, s *shop) {
+		s.hear(news(buyer(1, `{}`), benefit(1, "kinds", "github_repository"), alone(1)))
+		s.hear(news(grant.Customer{ID: "c", DeletedAt: at(3), Version: version(3)}))
+		must(t, s.Found(t.Context(), alone(1), "octocat", byHand)) // a worker that was at it
+		if n := s.count(`SELECT count(*) FROM identities`); n != 0 {
+			t.Errorf("%d accounts known of a deleted customer", n)
+		}
+	})
+}
+
+func TestEqualOutcomesAreOneLineOfTheJournal(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.repositories("g")
+		for range 20 {
+			s.record(s.look(repoKey), grant.Outcome{Action: grant.DoGrant, State: grant.Pending, Class: "throttled", Code: "missing_rights", Text: "same", DueAt: time.Now()})
+		}
+		if n := s.count(`SELECT count(*) FROM attempts`); n != 1 {
+			t.Errorf("%d rows for one outcome", n)
+		}
+	})
+}
