@@ -173,7 +173,13 @@ func raw(s string) json.RawMessage {
 // fulfilment when that is due again at once. When the lease was lost meanwhile
 // only the journal is written, and lost is true.
 func (l *Ledger) Record(ctx context.Context, h grant.Held, o grant.Outcome) (again *grant.Due, lost bool, err error) {
-	rec, err := ask(ctx, l.writers, work, func(t *tx) (recorded, error) { return t.record(h, o) })
+	record := func(t *tx) (recorded, error) { return t.record(h, o) }
+	var rec recorded
+	if len(h.Holds) > 0 {
+		rec, err = askAlone(ctx, l.writers, record)
+	} else {
+		rec, err = ask(ctx, l.writers, work, record)
+	}
 	return rec.again, rec.lost, err
 }
 

@@ -19,7 +19,7 @@ func (l *Ledger) Take(ctx context.Context, h grant.Held, wanted []grant.Resource
 		holds []grant.Hold
 		err   error // told without undoing the neighbours' commit
 	}
-	got, err := ask(ctx, l.writers, work, func(t *tx) (taken, error) {
+	got, err := askAlone(ctx, l.writers, func(t *tx) (taken, error) {
 		if ok, err := t.leased(h); !ok {
 			return taken{err: ErrNotFound}, err
 		}
@@ -121,7 +121,7 @@ func (t *tx) leaseAll(h grant.Held, holds []grant.Hold, lease time.Duration) err
 // before comes from, before anything is changed at the provider. ErrNotFound
 // means that a lease is lost.
 func (l *Ledger) Hold(ctx context.Context, h grant.Held) error {
-	lost, err := ask(ctx, l.writers, work, func(t *tx) (lost bool, err error) {
+	lost, err := askAlone(ctx, l.writers, func(t *tx) (lost bool, err error) {
 		ok, err := t.leased(h)
 		for _, r := range h.Holds {
 			if ok && err == nil {

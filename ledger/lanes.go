@@ -22,7 +22,7 @@ func (l *Ledger) Pass(ctx context.Context, lane string, limits []grant.Limit, ur
 		return l.rests(ctx, lane)
 	}
 	who := grant.Caller(ctx)
-	return ask(ctx, l.writers, work, func(t *tx) (time.Duration, error) {
+	return askAlone(ctx, l.writers, func(t *tx) (time.Duration, error) {
 		p, err := t.place(lane, who, limits, urgent)
 		if err != nil || p.until > p.now {
 			return time.Duration(p.until-p.now) * time.Microsecond, err

@@ -32,7 +32,7 @@ func (l *Ledger) openPostgres(ctx context.Context, url string) error {
 	l.read = &reader{DB: read, engine: l.engine}
 	// The writers keep theirs. A lost one is replaced by a fresh one: a pool would
 	// hand out others that the same restart has killed.
-	write, err := l.pool(ctx, url, l.engine.writers+2, -1)
+	write, err := l.pool(ctx, url, l.engine.writers+2+aloneWriters, -1)
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,14 @@ package ledger
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"fulfilld/grant"
 	"fulfilld/internal/testserver"
 )
 
@@ -70,4 +74,34 @@ func emptyDatabase(url string) error {
 	_, err = db.Exec(`DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY'
 		FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('goose_db_version', 'probe')); END $$`)
 	return err
+}
+
+// TestWritesThatLockTheSameRowsDoNotDeadlock has several callers pass lanes and
+// take resources, each in an order of its own.
+func TestWritesThatLockTheSameRowsDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	var failed atomic.Int64
+	s := open(t, postgresURL(t), Options{Fast: true, OnCommit: func(_ int, _ time.Duration, err error) {
+		if err != nil {
+			failed.Add(1)
+		}
+	}})
+	limits := []grant.Limit{{Calls: 100_000, Per: time.Minute}}
+	var all sync.WaitGroup
+	for caller := range 16 {
+		all.Go(func() {
+			ctx := grant.WithCaller(t.Context(), fmt.Sprint(caller))
+			for i := range 20 {
+				for _, lane := range []string{fmt.Sprint("repository:", (caller+i)%5), "installation"} {
+					if _, err := s.Pass(ctx, lane, limits, false); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := failed.Load(); n > 0 {
+		t.Errorf("%d commits failed", n)
+	}
 }

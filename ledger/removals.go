@@ -21,7 +21,7 @@ const (
 // until [Ledger.Approve].
 func (l *Ledger) Removal(ctx context.Context, r grant.Resource, who string, limit grant.Limit) (ok bool, err error) {
 	name := r.Provider + ":" + r.Name
-	return ask(ctx, l.writers, work, func(t *tx) (bool, error) {
+	return askAlone(ctx, l.writers, func(t *tx) (bool, error) {
 		p, err := t.place(removals+name, who, []grant.Limit{limit}, false)
 		if err != nil {
 			return false, err
@@ -78,7 +78,7 @@ func (l *Ledger) Approve(ctx context.Context, provider, name string) ([]grant.Du
 		due   []grant.Due
 		waits bool
 	}
-	got, err := ask(ctx, l.writers, work, func(t *tx) (r result, err error) {
+	got, err := askAlone(ctx, l.writers, func(t *tx) (r result, err error) {
 		n, err := t.exec(`UPDATE lanes SET until = 0 WHERE name = $1 AND until > {{now}}`, removals+lane)
 		if err != nil || n == 0 {
 			return r, err

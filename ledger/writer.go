@@ -40,12 +40,19 @@ type writers struct {
 	wg       sync.WaitGroup
 	once     sync.Once
 	onCommit func(int, time.Duration, error)
+	spare    chan *tx // for writes that are alone; nil where there is one writer
 }
 
 func newWriters(ctx context.Context, db *sql.DB, e engine, log *walLog, onCommit func(int, time.Duration, error)) (*writers, error) {
 	w := &writers{log: log, closing: make(chan struct{}), ended: make(chan struct{}), onCommit: onCommit}
 	for i := range w.lanes {
 		w.lanes[i] = make(chan *job, maxBatch)
+	}
+	if e.writers > 1 {
+		w.spare = make(chan *tx, aloneWriters)
+		for range aloneWriters {
+			w.spare <- &tx{db: db, engine: e} // it connects when it is needed
+		}
 	}
 	for range e.writers {
 		t := &tx{db: db, engine: e}
@@ -122,6 +129,7 @@ func (w *writers) stop() error {
 	w.once.Do(func() {
 		close(w.closing)
 		w.wg.Wait()
+		w.closeSpare()
 		close(w.ended)
 	})
 	return nil

@@ -1,0 +1,66 @@
+package ledger
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+const (
+	aloneWriters = 4 // connections for writes that are alone in their transaction
+	aloneTries   = 5 // of a write that met another in a deadlock
+)
+
+// askAlone is ask for a write that locks rows which others want, too. On Postgres
+// it has a transaction of its own: joined with others it would lock in any order.
+func askAlone[T any](ctx context.Context, w *writers, fn func(*tx) (T, error)) (T, error) {
+	if w.spare == nil {
+		return ask(ctx, w, work, fn)
+	}
+	var got, none T
+	err := w.alone(ctx, func(t *tx) (err error) {
+		got, err = fn(t)
+		return err
+	})
+	if err != nil {
+		return none, err
+	}
+	return got, nil
+}
+
+func (w *writers) alone(ctx context.Context, fn func(*tx) error) (err error) {
+	var t *tx
+	select {
+	case t = <-w.spare:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.closing:
+		return errClosed
+	}
+	defer func() { w.spare <- t }()
+	began := time.Now()
+	for range aloneTries {
+		err = t.transact(func() error {
+			t.spoilt, t.owed = nil, ""
+			return fn(t)
+		})
+		if !isContention(err) {
+			break
+		}
+	}
+	w.onCommit(1, time.Since(began), err)
+	return err
+}
+
+// isContention tells a write that may succeed when it is tried again: a deadlock,
+// or a lock that was held for too long.
+func isContention(err error) bool {
+	return err != nil && (strings.Contains(err.Error(), "SQLSTATE 40P01") || strings.Contains(err.Error(), "SQLSTATE 55P03"))
+}
+
+// closeSpare waits for the writes that are alone, and closes their connections.
+func (w *writers) closeSpare() {
+	for range cap(w.spare) {
+		(<-w.spare).close()
+	}
+}
