@@ -35,7 +35,7 @@ func Enter(ctx context.Context, lanes Lanes, lane string, limits []grant.Limit, 
 		case wait <= 0:
 			return nil
 		case wait > waitHere:
-			return Throttled(lane, wait, errors.New("its turn comes "+time.Now().Add(wait).UTC().Format("2006-01-02 15:04:05 UTC")))
+			return Throttled(lane, wait, errors.New(lane+": it has to wait for its turn"))
 		}
 		t := time.NewTimer(wait)
 		select {

@@ -142,7 +142,7 @@ type need struct {
 
 // settle makes a classified error of any. A guild that does not let the bot do
 // its work rests, with a text that names the mend: neither a grant nor a revoke
-// is done before it is there.
+// is done before it is there. A kick that is refused holds up nobody else.
 func (d *Fulfiller) settle(ctx context.Context, e errand, n need, doing string, err error) error {
 	var r *refusal
 	if !errors.As(err, &r) {
@@ -153,7 +153,11 @@ func (d *Fulfiller) settle(ctx context.Context, e errand, n need, doing string, 
 		return &known
 	}
 	if e.guild != "" && (r.status == http.StatusForbidden || r.code == unknownGuild) {
-		return d.session.rest(ctx, laneOf(e.guild), guildRest, d.diagnose(ctx, e, n, r))
+		why, whole := d.diagnose(ctx, e, n, r)
+		if !whole {
+			return fulfillers.Throttled(laneOf(e.guild), kickWait, errors.New(why))
+		}
+		return d.session.rest(ctx, laneOf(e.guild), guildRest, why)
 	}
 	return fulfillers.Transient("refused", fmt.Errorf("discord: %s: %w", doing, r))
 }

@@ -42,8 +42,8 @@ func (d *Fulfiller) absent(ctx context.Context, e errand, f grant.Fulfilment, p 
 	if err != nil {
 		return nil, d.settle(ctx, e, need{invite: true}, "invite to guild "+e.guild, err)
 	}
-	in.remember(p)
-	return p, fulfillers.ActionRequired("not_in_guild", "join the Discord server at "+in.url+" with the linked account; the role follows by itself")
+	in.remember(p) // and nowhere else: whoever reads the link can use it
+	return p, fulfillers.ActionRequired("not_in_guild", "join the Discord server with the linked account, by the invitation shown with the grant (invite_url); the role follows by itself")
 }
 
 // kept is the invitation that was made before, if it still serves.

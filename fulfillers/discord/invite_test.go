@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -31,11 +32,31 @@ func TestWhoIsNotInTheGuildIsInvitedOnce(t *testing.T) {
 	if in.MaxUses != 1 || in.MaxAge != 7*24*time.Hour || !in.Unique {
 		t.Errorf("invitation %+v, want one use, seven days, unique", in)
 	}
-	if address := "https://discord.gg/" + in.Code; !strings.Contains(text, address) || f.Properties["invite_url"] != address {
+	if address := "https://discord.gg/" + in.Code; !strings.Contains(text, "shown with the grant") || f.Properties["invite_url"] != address {
 		t.Errorf("text %q and properties %v do not show %s", text, f.Properties, address)
 	}
 	if got := f.Properties["invite_expires_at"]; got != in.ExpiresAt.UTC().Format(time.RFC3339) {
 		t.Errorf("expires at %v, want %v", got, in.ExpiresAt)
+	}
+}
+
+// Whoever reads the link could join by it.
+func TestNoErrorNamesTheInvitation(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]fakediscord.Fault{
+		"None": fakediscord.Status(200), "Error": fakediscord.Status(500), "Forbidden": fakediscord.HTML(403), "Lost": fakediscord.Lost(), "Limited": fakediscord.RateLimited(time.Minute),
+	} {
+		w := newWorld(t)
+		f, text := w.waits(w.owed(w.grace, w.kicking()), "not_in_guild")
+		code := codeIn(t, f.Properties)
+		if name != "None" {
+			w.Fail(fakediscord.Match{Path: "/invites/*"}, fault, fakediscord.Always)
+		}
+		_, granted := w.d.Grant(t.Context(), f)
+		revoked := w.d.Revoke(t.Context(), ended(t, f))
+		if all := fmt.Sprint(text, granted, revoked); strings.Contains(all, code) || strings.Contains(all, "discord.gg") {
+			t.Errorf("%s: %s", name, all)
+		}
 	}
 }
 

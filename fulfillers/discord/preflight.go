@@ -11,34 +11,41 @@ import (
 	"github.com/bwmarrin/discordgo"
 )
 
-// preflight finds what keeps the bot from doing what a fulfilment needs.
-func (d *Fulfiller) preflight(ctx context.Context, e errand, n need) ([]string, error) {
+// preflight finds what keeps the bot from doing what a fulfilment needs, and
+// apart from that what keeps it from a kick alone.
+func (d *Fulfiller) preflight(ctx context.Context, e errand, n need) (found, kick []string, err error) {
 	me, err := d.session.user(ctx, e, "@me")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	g, err := d.session.guild(ctx, e)
 	if isOutside(err) {
-		return []string{fmt.Sprintf("the bot %q is not in guild %s: add it there, with Manage Roles and Create Invite (discord.com/developers, Installation)", me.Username, e.guild)}, nil
+		return []string{fmt.Sprintf("the bot %q is not in guild %s: add it there, with Manage Roles and Create Invite (discord.com/developers, Installation)", me.Username, e.guild)}, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	bot, err := d.session.member(ctx, errand{guild: e.guild, user: me.ID, urgent: e.urgent, anyway: true})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	view := newView(g, me, bot)
-	found := append(view.permissions(n), view.roles(n.roles)...)
-	if n.kick && e.user != "" {
-		m, err := d.session.member(ctx, e)
-		if err == nil {
-			found = append(found, view.outranked(m)...)
-		} else if !isGone(err) {
-			return nil, err
-		}
+	found = append(view.permissions(n), view.roles(n.roles)...)
+	if !n.kick {
+		return found, nil, nil
 	}
-	return found, nil
+	kick = view.permit("Kick Members", discordgo.PermissionKickMembers)
+	if e.user == "" {
+		return found, kick, nil
+	}
+	m, err := d.session.member(ctx, e)
+	switch {
+	case isGone(err):
+		return found, kick, nil
+	case err != nil:
+		return nil, nil, err
+	}
+	return found, append(kick, view.outranked(m)...), nil
 }
 
 func isOutside(err error) bool {
@@ -81,17 +88,23 @@ func (v view) permissions(n need) (found []string) {
 		needed bool
 	}{
 		{"Manage Roles", discordgo.PermissionManageRoles, len(n.roles) > 0},
-		{"Kick Members", discordgo.PermissionKickMembers, n.kick},
 		{"Create Invite", discordgo.PermissionCreateInstantInvite, n.invite},
 	} {
-		if p.needed && v.allowed&p.bit == 0 {
-			found = append(found, v.mend("give the role %q of the bot the permission %s", v.top.Name, p.name))
+		if p.needed {
+			found = append(found, v.permit(p.name, p.bit)...)
 		}
 	}
 	if v.guild.MfaLevel == discordgo.MfaLevelElevated && !v.bot.MFAEnabled {
 		found = append(found, v.mend("it wants moderators to have two-factor authentication: switch it on for the account that owns the bot"))
 	}
 	return found
+}
+
+func (v view) permit(name string, bit int64) []string {
+	if v.allowed&bit != 0 {
+		return nil
+	}
+	return []string{v.mend("give the role %q of the bot the permission %s", v.top.Name, name)}
 }
 
 // roles checks each role that is to be given or taken.
@@ -120,12 +133,18 @@ func (v view) below(r *discordgo.Role) []string {
 	return []string{v.mend("move the role %q of the bot above the role %q (%s)", v.top.Name, r.Name, r.ID)}
 }
 
-// outranked finds the roles that keep a member from being kicked.
+// outranked finds what keeps one member from being kicked.
 func (v view) outranked(m *discordgo.Member) (found []string) {
+	if m.User.ID == v.guild.OwnerID {
+		return []string{v.mend("user %s owns it, and nobody can kick the owner: list the user in fulfillers.discord.protect, or pass the guild on", m.User.ID)}
+	}
 	for _, r := range v.guild.Roles {
 		if slices.Contains(m.Roles, r.ID) {
 			found = append(found, v.below(r)...)
 		}
+	}
+	if len(found) > 0 {
+		found = append(found, v.mend("or kick user %s by hand", m.User.ID))
 	}
 	return found
 }

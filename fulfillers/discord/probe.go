@@ -13,6 +13,9 @@ import (
 // guildRest is how long a guild that does not let the bot work rests.
 const guildRest = 5 * time.Minute
 
+// kickWait is how long one user whom the bot may not kick waits.
+const kickWait = time.Hour
+
 // Probe implements fulfillers.Prober.
 func (d *Fulfiller) Probe(ctx context.Context, raw json.RawMessage) error {
 	e := errand{anyway: true}
@@ -26,26 +29,32 @@ func (d *Fulfiller) Probe(ctx context.Context, raw json.RawMessage) error {
 	}
 	e.guild = p.Guild
 	n := need{roles: p.Roles, kick: p.Kick, invite: true}
-	found, err := d.preflight(ctx, e, n)
+	found, kick, err := d.preflight(ctx, e, n)
 	if err != nil {
 		return d.settle(ctx, errand{}, n, "look at guild "+p.Guild, err)
 	}
-	if len(found) > 0 {
+	if found = append(found, kick...); len(found) > 0 {
 		return fulfillers.Permanent("preflight", strings.Join(found, "\n"))
 	}
 	return nil
 }
 
-// diagnose says why a guild refused, in words that name the mend. Only the first
-// of many calls that are refused at a time has to look.
-func (d *Fulfiller) diagnose(ctx context.Context, e errand, n need, r *refusal) string {
+// diagnose says why a guild refused, in words that name the mend, and whether
+// that concerns the whole of it. Only the first of many calls that are refused
+// at a time has to look.
+func (d *Fulfiller) diagnose(ctx context.Context, e errand, n need, r *refusal) (why string, whole bool) {
 	if s := d.session.rests.last(laneOf(e.guild)); s.why != "" && s.until.After(d.session.now()) {
-		return s.why
+		return s.why, true
 	}
 	e.anyway = true
-	found, err := d.preflight(ctx, e, n)
-	if err == nil && len(found) > 0 {
-		return strings.Join(found, "\n")
+	found, kick, err := d.preflight(ctx, e, n)
+	switch {
+	case err == nil && len(found) > 0:
+		return strings.Join(found, "\n"), true
+	case err == nil && len(kick) > 0:
+		return strings.Join(kick, "\n"), false
+	case n.kick && r.code == missingPermissions:
+		return fmt.Sprintf("guild %s does not let the bot kick user %s: %v; move the bot's role above the user's, or kick the user by hand", e.guild, e.user, r), false
 	}
-	return fmt.Sprintf("guild %s refuses the bot: %v; look at its role and permissions there (Server Settings, Roles)", e.guild, r)
+	return fmt.Sprintf("guild %s refuses the bot: %v; look at its role and permissions there (Server Settings, Roles)", e.guild, r), true
 }

@@ -28,15 +28,17 @@ func (d *Fulfiller) leave(ctx context.Context, f grant.Fulfilment, p *party) err
 		return nil
 	}
 	e := errand{guild: p.guild, user: p.user, reason: reason(f.Grant.ID), urgent: true, anyway: f.Asked}
-	roles, kick := p.unowed(), isToBeKicked(f, p)
-	err := d.take(ctx, e, roles)
-	if err == nil && kick {
+	n := need{roles: p.unowed()}
+	doing := e.doing("take from", n.roles)
+	err := d.take(ctx, e, n.roles)
+	if err == nil && isToBeKicked(f, p) {
+		n = need{kick: true}
 		err = d.kick(ctx, e)
 	}
 	if in, ok := invitationIn(f.Properties); err == nil && ok && in.guild == p.guild && p.leaves() {
 		err = d.uninvite(ctx, e, in)
 	}
-	return d.settle(ctx, e, need{roles: roles, kick: kick}, e.doing("take from", roles), err)
+	return d.settle(ctx, e, n, doing, err)
 }
 
 // isToBeKicked: the grant asked for it, the member was not there before, and
@@ -77,9 +79,11 @@ func (d *Fulfiller) take(ctx context.Context, e errand, roles []string) error {
 	return fulfillers.Transient("still_there", fmt.Errorf("discord: %s: still there afterwards", e.doing("take from", roles)))
 }
 
+// kick believes what it reads back, too: who was kicked by hand is gone.
 func (d *Fulfiller) kick(ctx context.Context, e errand) error {
-	err := d.session.kick(ctx, e)
-	if err == nil {
+	refused := d.session.kick(ctx, e)
+	err := refused
+	if code := codeOf(refused); refused == nil || code == missingPermissions || code == twoFactorRequired {
 		_, err = d.session.member(ctx, e)
 	}
 	switch {
@@ -87,6 +91,8 @@ func (d *Fulfiller) kick(ctx context.Context, e errand) error {
 		return nil
 	case err != nil:
 		return err
+	case refused != nil:
+		return refused
 	}
 	return fulfillers.Transient("still_there", fmt.Errorf("discord: kick user %s from guild %s: still there afterwards", e.user, e.guild))
 }

@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -160,8 +161,69 @@ func TestTheRoleIsTakenEvenWhereAKickIsRefused(t *testing.T) {
 	boss := w.NewRole(w.guild, fakediscord.Role{Name: "boss", Position: 20}).ID
 	w.AddRoleByHand(w.guild, w.grace, boss)
 	err := w.d.Revoke(t.Context(), ended(t, f))
-	throttled(t, err, laneOf(w.guild), 5*time.Minute, `move the role "bot" of the bot above the role "boss"`)
+	throttled(t, err, laneOf(w.guild), time.Hour, `move the role "bot" of the bot above the role "boss"`)
 	w.wantRoles(w.grace, boss)
+}
+
+func TestOneUserWhoCannotBeKickedHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*world)
+		says   string
+	}{
+		"Above": {func(w *world) {
+			w.AddRoleByHand(w.guild, w.grace, w.NewRole(w.guild, fakediscord.Role{Name: "boss", Position: 20}).ID)
+		}, "by hand"},
+		"Owner":      {func(w *world) { w.EditGuild(w.guild, func(g *fakediscord.Guild) { g.OwnerID = w.grace }) }, "fulfillers.discord.protect"},
+		"NotAllowed": {func(w *world) { w.SetPermissions(w.guild, w.bot.ID, fakediscord.ManageRoles) }, "the permission Kick Members"},
+		"Unsaid": {func(w *world) {
+			w.Fail(fakediscord.Match{Method: "DELETE", Path: "/guilds/*/members/*"}, fakediscord.Refuse(403, 50013, "Missing Permissions"), fakediscord.Always)
+		}, "kick the user by hand"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.join(w.grace)
+			f, other := w.grant(w.owed(w.grace, w.kicking())), w.grant(w.owed(w.ada, w.params(w.role)))
+			c.change(w)
+			err := w.d.Revoke(t.Context(), ended(t, f))
+			throttled(t, err, laneOf(w.guild), time.Hour, c.says)
+			if why := w.lanes.why(laneOf(w.guild)); why != "" {
+				t.Errorf("the guild rests because %q", why)
+			}
+			w.revoke(other)
+			w.wantRoles(w.ada)
+			w.Leave(w.guild, w.grace)
+			w.revoke(f)
+		})
+	}
+}
+
+func TestWhatIsWantedIsLeftAloneByARevoke(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.join(w.grace)
+	f := w.grant(w.owed(w.grace, fmt.Sprintf(`{"guild_id":%q,"role_ids":"%s,%s","kick_member":true}`, w.guild, w.role, w.vip)))
+	hold(&f, roleName(w.guild, w.vip), func(h *grant.Hold) { h.Level = 0 })
+	if err := w.d.Revoke(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	w.wantMember(w.grace, true)
+	w.wantRoles(w.grace, w.role)
+}
+
+func TestAGuildThatRefusesAKickAndMoreRests(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, careless)
+	w.join(w.grace)
+	f := w.grant(w.owed(w.grace, w.kicking()))
+	w.RemoveRoleByHand(w.guild, w.grace, w.role)
+	requireTwoFactor(w)
+	err := w.d.Revoke(t.Context(), ended(t, f))
+	throttled(t, err, laneOf(w.guild), 5*time.Minute, "two-factor authentication")
+	if w.lanes.why(laneOf(w.guild)) == "" {
+		t.Error("the guild does not rest")
+	}
 }
 
 func TestAChangedGuildKeepsItsWordOnKicking(t *testing.T) {

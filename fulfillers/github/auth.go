@@ -27,6 +27,13 @@ type caller struct {
 	turn   chan struct{}                         // who has it may write
 }
 
+// renew drops a token that is kept.
+func (c *caller) renew() {
+	if c.forget != nil {
+		c.forget()
+	}
+}
+
 func (g *Fulfiller) authenticate() {
 	if secret := g.config.Token; !secret.empty() {
 		g.own = &caller{
@@ -42,7 +49,7 @@ func (g *Fulfiller) authenticate() {
 
 // awake says no while a lane rests.
 func (g *Fulfiller) awake(ctx context.Context, by *caller) error {
-	return fulfillers.Enter(ctx, g.lanes, by.lane, nil, false)
+	return g.enter(ctx, by.lane, nil, false)
 }
 
 // callerFor finds who may act on a repository. known says that GitHub was not

@@ -125,11 +125,12 @@ func (g *Fulfiller) judge(ctx context.Context, by *caller, r *refused) error {
 	case forbidden && r.says("suspended"):
 		return g.rest(ctx, by, "suspended", operatorWait, "the App's installation, or the token's owner, is suspended; unsuspend it", r)
 	case forbidden && r.says("not accessible by", "must have admin rights", "must have push access"):
-		return g.rest(ctx, by, "missing_rights", operatorWait, "the App needs the permission Administration: write on the repository, or the token's owner must administer it", r)
+		by.renew()
+		return hold("missing_rights", r.lane(by), operatorWait, "the App needs the permission Administration: write on the repository, or the token's owner must administer it", r)
 	case forbidden && r.says("archived"):
 		return permanent("archived", "the repository is archived and takes no changes; unarchive it", r)
 	case forbidden && r.says("outside collaborator", "saml", "single sign-on", "ip allow list", "policy"):
-		return permanent("policy", "a policy of the organisation forbids it; change the policy, or allow it for the App", r)
+		return hold("policy", r.lane(by), operatorWait, "a policy of the organisation forbids it; change the policy, or allow it for the App", r)
 	case r.status == http.StatusUnavailableForLegalReasons:
 		return permanent("blocked", "the repository is blocked for legal reasons", r)
 	}
@@ -140,11 +141,21 @@ func permanent(code, text string, cause error) error {
 	return &fulfillers.Error{Class: fulfillers.ClassPermanent, Code: code, Text: "github: " + text, Cause: cause}
 }
 
-// rest pauses a lane, for all daemons. If that fails the next call learns it
-// from GitHub again. A token that was made for other rights is of no more use.
+// lane is what a refusal is about that says nothing of other repositories.
+func (r *refused) lane(by *caller) string {
+	_, path, _ := strings.Cut(r.request, " ")
+	if parts := strings.Split(path, "/"); parts[0] == "repos" && len(parts) > 2 {
+		return inviteLane(strings.ToLower(parts[1] + "/" + parts[2]))
+	}
+	return by.lane
+}
+
+// rest pauses a lane, for all daemons, for what concerns everything in it. If
+// that fails the next call learns it from GitHub again. A token that was made
+// for other rights is of no more use.
 func (g *Fulfiller) rest(ctx context.Context, by *caller, code string, wait time.Duration, why string, r *refused) error {
-	if by.forget != nil && code != "throttled" {
-		by.forget()
+	if code != "throttled" {
+		by.renew()
 	}
 	_ = g.lanes.Pause(ctx, by.lane, wait, why)
 	return &fulfillers.Error{Class: fulfillers.ClassThrottled, Code: code, Text: "github: " + why, Lane: by.lane, Wait: wait, Cause: r}

@@ -160,7 +160,7 @@ func (t *task) refusal(err error, owed int) error {
 	case r.says("cannot assign"):
 		return permanent("base_role", fmt.Sprintf("the base role of the organisation's members is above %s, so %s cannot be given it in %s; lower the base role, or sell a higher permission", permissionOf(owed), t.user.login, t.repo.asked), r)
 	case r.says("spam"), sent >= manySent:
-		return hold("invitation_quota", inviteLane(t.repo.asked), quotaWait, fmt.Sprintf("%s has taken its invitations for today, %d that are known of", t.repo.asked, sent), r)
+		return hold("invitation_quota", inviteLane(t.repo.asked), quotaWait, t.repo.asked+" has taken its invitations for today", r)
 	case r.status == http.StatusUnprocessableEntity && r.details == "":
 		return fulfillers.ActionRequired("refused", fmt.Sprintf("github: GitHub refused to invite %s to %s and does not say why; one of the two may have blocked the other: unblock, or link another account", t.user.login, t.repo.asked))
 	}

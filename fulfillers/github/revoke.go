@@ -11,20 +11,21 @@ import (
 
 // Revoke implements fulfillers.Fulfiller. It works from the holds alone. Access
 // that a team, a base role or ownership gives stays: it is not ours, and nil
-// means that nothing of ours is left.
+// means that nothing of ours is left. What is wanted is left alone.
 func (g *Fulfiller) Revoke(ctx context.Context, f grant.Fulfilment) error {
 	var errs []error
+	n := g.leads()
 	for _, h := range f.Holds {
-		if h.Owed() == 0 && h.Origin == grant.FromBefore {
+		if h.Level > 0 || h.Owed() == 0 && h.Origin == grant.FromBefore {
 			continue
 		}
-		errs = append(errs, g.letGo(ctx, h))
+		errs = append(errs, g.letGo(ctx, n, h, f.Holds))
 	}
 	return worst(errs)
 }
 
 // letGo brings one account in one repository down to what it is still owed.
-func (g *Fulfiller) letGo(ctx context.Context, h grant.Hold) error {
+func (g *Fulfiller) letGo(ctx context.Context, n leads, h grant.Hold, all []grant.Hold) error {
 	id, err := numeric(h.Account)
 	if err != nil || g.config.protects(id, "") {
 		return err
@@ -33,17 +34,32 @@ func (g *Fulfiller) letGo(ctx context.Context, h grant.Hold) error {
 	if err != nil {
 		return err
 	}
-	u, err := g.user(ctx, r.by, id)
+	twins, err := n.twins(ctx, r, all, func(o grant.Hold) bool { return o.Account == h.Account && o.Owed() > 0 })
+	if err != nil {
+		return err
+	}
+	for _, o := range twins {
+		if o.Level > 0 { // Grant has just seen to it
+			return nil
+		}
+		h.Others = max(h.Others, o.Owed())
+	}
+	return r.bringDown(ctx, id, h.Owed())
+}
+
+// bringDown leaves an account no more than it is owed.
+func (r *repository) bringDown(ctx context.Context, id int64, owed int) error {
+	u, err := r.g.user(ctx, r.by, id)
 	gone := errors.Is(err, errGone)
 	switch {
 	case err != nil && !gone:
 		return err
-	case g.config.protects(id, u.login):
+	case r.g.config.protects(id, u.login):
 		return nil
-	case h.Owed() > 0 && gone:
+	case owed > 0 && gone:
 		return nil
-	case h.Owed() > 0:
-		return r.lower(ctx, u, h.Owed())
+	case owed > 0:
+		return r.lower(ctx, u, owed)
 	}
 	// Invitations first: one that is accepted in between is then seen as access.
 	if _, err := r.uninvite(ctx, id); err != nil || gone {
