@@ -266,7 +266,7 @@ func TestEqualOutcomesInARowAreFolded(t *testing.T) {
 			try(code)
 		}
 		s.record(s.look(keys), grant.Outcome{Action: grant.DoNothing, State: grant.Granted})
-		want := []folded{{"502", 3}, {"503", 1}, {"502", 1}, {"", 1}, {"", 1}}
+		want := []folded{{"502", 3}, {"503", 1}, {"502", 1}, {"", 2}}
 		if diff := cmp.Diff(want, s.journaled()); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
