@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"fulfilld/grant"
 )
@@ -162,6 +163,35 @@ func TestCustomersAreForgottenInPortions(t *testing.T) {
 		s.hear(news(nouns...), news(adaDeleted(5)))
 		if n := s.retain(); n != retainAtOnce+100 {
 			t.Errorf("%d blanked", n)
+		}
+	})
+}
+
+func TestADeletedCustomersAccessIsForgottenOnceItIsGone(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		g := granted("g", 1)
+		g.Properties = []byte(`{"account_id":"583231"}`)
+		s.hear(news(grant.Customer{ID: "c", Version: version(1)}, benefit(1), g))
+		s.record(s.look(keys), grant.Outcome{Action: grant.DoGrant, State: grant.Granted, Done: true,
+			Properties: grant.Properties{"login": "octocat"}, Class: "transient", Text: "octocat is invited"})
+		s.hear(news(grant.Customer{ID: "c", DeletedAt: at(2), Version: version(2)}))
+		told := func() int64 {
+			return s.count(`SELECT (SELECT count(*) FROM fulfilments WHERE properties <> '') + (SELECT count(*) FROM attempts WHERE detail <> '')
+				+ (SELECT count(*) FROM grants WHERE properties NOT IN ('', '{}'))`)
+		}
+		_, err := s.Retain(t.Context(), time.Hour, time.Hour)
+		must(t, err)
+		if told() != 3 {
+			t.Errorf("%d places tell of them before all is taken away, want 3", told())
+		}
+		s.work(keys)
+		_, err = s.Retain(t.Context(), time.Hour, time.Hour)
+		must(t, err)
+		if n := told(); n != 0 {
+			t.Errorf("%d places tell of a deleted customer", n)
+		}
+		if n, err := s.Retain(t.Context(), time.Hour, time.Hour); err != nil || n != 0 {
+			t.Errorf("blanked %d once more, %v", n, err)
 		}
 	})
 }

@@ -66,7 +66,46 @@ func (l *Ledger) forgetCustomers(ctx context.Context) (blanked int64, err error)
 			return blanked, err
 		}
 	}
-	return blanked, nil
+	n, err := l.forgetAccess(ctx)
+	return blanked + n, err
+}
+
+// forgetAccess blanks what deleted customers' grants tell of them, names at
+// providers among it, once nothing is left to be taken away.
+func (l *Ledger) forgetAccess(ctx context.Context) (blanked int64, err error) {
+	for {
+		rows, err := l.read.rows(ctx, `SELECT f.id FROM customers c JOIN grants g ON g.customer_id = c.id
+			JOIN fulfilments f ON f.id > g.id || '.' AND f.id < g.id || '/'
+			WHERE c.deleted_at > 0 AND f.state = 'revoked' AND f.due_at = 0
+				AND (f.properties <> '' OR f.error_text <> '' OR g.properties NOT IN ('', '{}') OR g.previous <> '') LIMIT $1`, retainAtOnce)
+		if err != nil {
+			return blanked, err
+		}
+		ids, err := collect(rows, scanText)
+		if err != nil || len(ids) == 0 {
+			return blanked, err
+		}
+		if err := l.writers.do(ctx, work, func(t *tx) error { return each(ids, t.blankAccess) }); err != nil {
+			return blanked, err
+		}
+		blanked += int64(len(ids))
+		if len(ids) < retainAtOnce {
+			return blanked, nil
+		}
+	}
+}
+
+func (t *tx) blankAccess(id string) error {
+	for _, q := range []string{
+		`UPDATE fulfilments SET properties = '', error_text = '' WHERE id = $1 AND state = 'revoked' AND due_at = 0`,
+		`UPDATE attempts SET detail = '' WHERE fulfilment_id = $1`,
+		`UPDATE grants SET properties = '', previous = '', error = '' WHERE id = (SELECT grant_id FROM fulfilments WHERE id = $1)`,
+	} {
+		if _, err := t.exec(q, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // forget repeats a blanking of at most retainAtOnce rows until it finds fewer.

@@ -36,6 +36,7 @@ CREATE TABLE customers (
     ver_at          BIGINT NOT NULL,
     ver_sent        BIGINT NOT NULL
 );
+CREATE INDEX customers_deleted ON customers (id) WHERE deleted_at > 0;
 CREATE INDEX customers_external ON customers (external_id) WHERE external_id <> '';
 
 CREATE TABLE members (
