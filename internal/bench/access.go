@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -10,6 +11,7 @@ import (
 const (
 	grantsEach  = 1000 // at each provider
 	revokesEach = 10
+	revokeEvery = time.Second // so that they do not all meet the same moment of the daemon's
 	settle      = time.Second // the daemon's, which a revoke waits for
 	lookEvery   = 200 * time.Millisecond
 	stuckAfter  = 3 * time.Minute // so long without a change: the rest is left
@@ -54,20 +56,20 @@ func (s *subject) sell(w *outside) error {
 		return err
 	}
 	s.table.add("access-daemon", 1, ack, float64(len(w.buyers))/time.Since(began).Seconds())
-	for last, most := time.Now(), 0; time.Since(last) < stuckAfter; {
+	for last, least := time.Now(), math.MaxInt; time.Since(last) < stuckAfter; {
 		w.accept()
-		done := 0
+		left := 0
 		for _, p := range w.providers {
 			if err := s.endSome(p); err != nil {
 				return err
 			}
-			done += p.given() + p.taken()
+			left += len(p.buyers) - p.given() + len(p.leaving) - p.taken()
 		}
-		if done > most {
-			last, most = time.Now(), done
-		}
-		if done == len(w.providers)*(grantsEach+revokesEach) {
+		if left == 0 {
 			return nil
+		}
+		if left < least {
+			last, least = time.Now(), left
 		}
 		if err := s.pause(lookEvery); err != nil {
 			return err
@@ -76,13 +78,18 @@ func (s *subject) sell(w *outside) error {
 	return nil
 }
 
-// endSome ends a few purchases once half of a provider's are fulfilled.
+// endSome ends a few purchases, one after another, once half of a provider's are
+// fulfilled.
 func (s *subject) endSome(p *provider) error {
-	if len(p.revoked) > 0 || p.given() < grantsEach/2 {
+	if p.half.IsZero() && p.given() >= grantsEach/2 {
+		p.half, p.leaving = time.Now(), p.chosen()
+	}
+	n := len(p.revoked)
+	if len(p.leaving) == n || time.Since(p.half) < time.Duration(n)*revokeEvery {
 		return nil
 	}
-	p.revoked = p.chosen()
-	return s.deliver(p.revoked, (*buyer).leaves)
+	p.revoked = p.leaving[:n+1]
+	return s.deliver(p.revoked[n:], (*buyer).leaves)
 }
 
 // deliver sends a webhook about each, as fast as they are taken.
@@ -112,9 +119,10 @@ func (s *subject) judge(w *outside) error {
 			s.table.add("access", column, what, v)
 		}
 		s.table.add("access", column, undone, float64(max(p.wrong(), unrecorded[p.kind])))
-		s.table.add("access-revokes", 0, p.name+", s", percentile(p.grantWaits(), 50).Seconds())
-		s.table.add("access-revokes", 1, p.name+", s", percentile(p.revokeWaits(), 99).Seconds())
-		s.table.add("access-revokes", 1, p.name+", p50, s", percentile(p.revokeWaits(), 50).Seconds())
+		rest, revokes := p.priority()
+		s.table.add("access-revokes", 0, p.name+", s", percentile(rest, 50).Seconds())
+		s.table.add("access-revokes", 1, p.name+", s", percentile(revokes, 99).Seconds())
+		s.table.add("access-revokes", 1, p.name+", p50, s", percentile(revokes, 50).Seconds())
 	}
 	return nil
 }

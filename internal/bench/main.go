@@ -33,7 +33,7 @@ type settings struct {
 
 func main() {
 	var s settings
-	flag.StringVar(&s.parts, "part", "burst,pickup,idle,start,full,postgres", "what to measure")
+	flag.StringVar(&s.parts, "part", "burst,pickup,idle,start,full,postgres", "what to measure; access, which takes four minutes, only when it is asked for")
 	flag.IntVar(&s.rounds, "rounds", 3, "how often each part of burst and pickup is measured; medians count")
 	flag.DurationVar(&s.burst, "burst", 10*time.Second, "how long a burst is")
 	flag.DurationVar(&s.short, "short", 3*time.Second, "how long a burst or a pickup is in part full")

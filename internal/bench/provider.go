@@ -12,7 +12,9 @@ type provider struct {
 	url        string
 	spy        *spy
 	buyers     []*buyer
-	revoked    []*buyer
+	half       time.Time // when half of them had access
+	leaving    []*buyer  // who are to lose it from then on
+	revoked    []*buyer  // who of them has been told of
 
 	// What it allows in each lane: so many changes in each window.
 	limit  int
@@ -73,7 +75,8 @@ func (p *provider) wrong() (n int) {
 	return n
 }
 
-// grantWaits are how long it took from each webhook to the access, sorted.
+// grantWaits are how long it took from each webhook to the access, sorted. The
+// spy's lock is held.
 func (p *provider) grantWaits() (all []time.Duration) {
 	for _, b := range p.buyers {
 		if at := p.spy.gave[b.path]; !at.IsZero() {
@@ -84,13 +87,23 @@ func (p *provider) grantWaits() (all []time.Duration) {
 	return all
 }
 
-// revokeWaits are the same of its end, without what the daemon lets settle.
-func (p *provider) revokeWaits() (all []time.Duration) {
-	for _, b := range p.revoked {
-		if at := p.spy.took[b.path]; !at.IsZero() {
-			all = append(all, at.Sub(b.left)-settle)
+// priority is how much longer it took for those who waited when half had access,
+// and how long from each webhook to the end of the access, without what the
+// daemon lets settle. Both are sorted.
+func (p *provider) priority() (rest, revokes []time.Duration) {
+	p.spy.mu.Lock()
+	defer p.spy.mu.Unlock()
+	for _, b := range p.buyers {
+		if at := p.spy.gave[b.path]; !p.half.IsZero() && at.After(p.half) {
+			rest = append(rest, at.Sub(p.half))
 		}
 	}
-	slices.Sort(all)
-	return all
+	for _, b := range p.revoked {
+		if at := p.spy.took[b.path]; !at.IsZero() {
+			revokes = append(revokes, at.Sub(b.left)-settle)
+		}
+	}
+	slices.Sort(rest)
+	slices.Sort(revokes)
+	return rest, revokes
 }

@@ -34,6 +34,7 @@ type lane struct {
 	changes, reads []time.Time // of that time, sorted
 }
 
+// lanes are a provider's. The spy's lock is held.
 func (p *provider) lanes() []lane {
 	all, lanes := make([]lane, lanesEach), map[string]int{}
 	for _, b := range p.buyers {

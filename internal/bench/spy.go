@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 )
@@ -36,7 +35,7 @@ func (s *spy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
-	switch path := strings.Clone(r.URL.Path); {
+	switch path := r.URL.Path; {
 	case seen.status == http.StatusUnauthorized, seen.status == http.StatusForbidden, seen.status == http.StatusTooManyRequests:
 		s.invalid++
 	case seen.status >= 300:

@@ -48,7 +48,7 @@ var columns = map[string][2]string{
 	"postgres":   {"SQLite", "Postgres"},
 
 	"access":         {"GitHub", "Discord"},
-	"access-revokes": {"grants, median", "revokes, p99"},
+	"access-revokes": {"waiting grants, median", "revokes, p99"},
 	"access-daemon":  {"", "fulfilld"},
 }
 
@@ -156,7 +156,9 @@ and our spacing; the limit is 80 a minute. Of Discord, 10 changes of roles and 1
 of members in 10 s of a guild, as its headers say (nothing is documented; assumed), and
 of the bot 50 calls a second. The share counts a lane's time with work only. The
 invitations are accepted; the daemon looks 5 minutes later, so invited is given here.
-Revokes without the second that the daemon lets them settle.
+Revokes are sent, one a second, once half of the grants are given, and count without the
+second that the daemon lets them settle; beside them is how much longer it took for the
+other half of the grants.
 `,
 }
 
