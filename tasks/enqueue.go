@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"fulfilld/grant"
@@ -62,6 +63,9 @@ func (d *Dispatcher) send(ctx context.Context, item grant.Due) error {
 	if errors.Is(err, asynq.ErrTaskIDConflict) {
 		err = d.rename(ctx, item, id)
 	}
+	if err == nil && item.Revoke {
+		d.first(ctx, item.Kind, id)
+	}
 	if err == nil {
 		select {
 		case d.sent[item.Kind] <- struct{}{}:
@@ -76,6 +80,19 @@ func (d *Dispatcher) send(ctx context.Context, item grant.Due) error {
 	q.behind = true
 	d.mu.Unlock()
 	return fmt.Errorf("enqueue %s: %w", id, err)
+}
+
+// toFront moves a task that still waits to the front of its line.
+var toFront = redis.NewScript(`
+	if redis.call("LREM", KEYS[1], 1, ARGV[1]) > 0 then
+		redis.call("RPUSH", KEYS[1], ARGV[1])
+	end
+	return 0`)
+
+// first has a task go before all that wait: what is to be taken away does. Where
+// that fails, it goes in its turn.
+func (d *Dispatcher) first(ctx context.Context, kind, id string) {
+	_ = toFront.Run(ctx, d.redis, []string{"asynq:{" + kind + "}:pending"}, id).Err()
 }
 
 func (d *Dispatcher) add(ctx context.Context, item grant.Due, id string) error {

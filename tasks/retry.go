@@ -133,8 +133,13 @@ type later struct {
 func (l *later) Error() string { return l.err.Error() }
 func (l *later) Unwrap() error { return l.err }
 
+var errSettling = errors.New("it waits to settle")
+
 // passOn tells the queue; the ledger's copy is the one that counts.
 func passOn(f grant.Held, o grant.Outcome, cause error) error {
+	if cause == nil && !o.Done { // it waits to settle
+		return &later{time.Until(o.DueAt), true, errSettling}
+	}
 	if cause == nil {
 		return nil
 	}
@@ -162,7 +167,7 @@ func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 	var l *later
 	switch {
 	case errors.As(err, &l):
-		return max(0, l.delay)
+		return max(0, l.delay) + time.Second // asynq cuts off the fraction: a task that comes too early finds nothing due
 	case errors.Is(err, asynq.ErrLeaseExpired):
 		return 0
 	}

@@ -221,13 +221,17 @@ func TestPollSlowsDown(t *testing.T) {
 
 func TestPassOn(t *testing.T) {
 	f := held(grant.Pending)
-	if err := passOn(f, grant.Outcome{}, nil); err != nil {
+	if err := passOn(f, grant.Outcome{Done: true}, nil); err != nil {
 		t.Errorf("nothing went wrong, and the queue is told %v", err)
+	}
+	settles := passOn(f, grant.Outcome{Action: grant.DoNothing, DueAt: time.Now().Add(30 * time.Second)}, nil)
+	if d := retryDelay(0, settles, nil); d < 30*time.Second || d > 31*time.Second || isFailure(settles) {
+		t.Errorf("one that settles waits %v, a failure: %v", d, isFailure(settles))
 	}
 	o := grant.Outcome{Action: grant.DoGrant, DueAt: time.Now().Add(time.Minute), Class: "transient"}
 	err := passOn(f, o, errAway)
-	if d := retryDelay(0, err, nil); d < 59*time.Second || d > time.Minute {
-		t.Errorf("delay %v, want what the ledger says", d)
+	if d := retryDelay(0, err, nil); d < 60*time.Second || d > 61*time.Second {
+		t.Errorf("delay %v, want what the ledger says and the second that asynq may cut off", d)
 	}
 	if !isFailure(err) || !errors.Is(err, errAway) || err.Error() != "grant g1.lamp: 502 Bad Gateway" {
 		t.Errorf("%v, a failure: %v", err, isFailure(err))
@@ -237,7 +241,7 @@ func TestPassOn(t *testing.T) {
 		t.Error("throttled counts as a failure")
 	}
 	o.DueAt = time.Now().Add(-time.Hour)
-	if d := retryDelay(0, passOn(f, o, errAway), nil); d != 0 {
+	if d := retryDelay(0, passOn(f, o, errAway), nil); d != time.Second {
 		t.Errorf("overdue waits %v", d)
 	}
 	if err := passOn(f, grant.Outcome{}, errAway); !errors.Is(err, asynq.SkipRetry) || !errors.Is(err, errAway) || !isFailure(err) {

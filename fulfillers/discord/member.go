@@ -31,11 +31,14 @@ func (s *session) member(ctx context.Context, e errand) (*discordgo.Member, erro
 	return &m, nil
 }
 
-// role gives a role, by PUT, or takes it, by DELETE. Either may be repeated.
+// role gives a role, by PUT, or takes it, by DELETE. Either may be repeated. That
+// it is given, Discord's answer says; that it is gone, is read back.
 func (s *session) role(ctx context.Context, e errand, method, role string) error {
-	return s.call(ctx, e, call{
-		method: method, url: discordgo.EndpointGuildMemberRole(e.guild, e.user, role), limit: rolesLimit,
-	})
+	c := call{method: method, url: discordgo.EndpointGuildMemberRole(e.guild, e.user, role), limit: rolesLimit}
+	if method == http.MethodPut {
+		c.status = http.StatusNoContent
+	}
+	return s.call(ctx, e, c)
 }
 
 func (s *session) kick(ctx context.Context, e errand) error {

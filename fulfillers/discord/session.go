@@ -50,6 +50,7 @@ type call struct {
 	limit       string // names what shares a rate limit within the guild
 	body        any    // sent as JSON; nil: none
 	into        any    // read from JSON; nil: the answer is not read
+	status      int    // of an answer that says it is done; 0: any that is no refusal
 }
 
 // newSession keeps discordgo from retrying, and calls it only with the context.
@@ -89,6 +90,9 @@ func (s *session) call(ctx context.Context, e errand, c call) error {
 	s.limiter.back(p, t, s.now())
 	if err := s.judge(ctx, e, t, err); err != nil {
 		return err
+	}
+	if c.status != 0 && t.status != c.status {
+		return malformed("its status is not that of a change")
 	}
 	if c.into == nil {
 		return nil

@@ -18,8 +18,9 @@ import (
 // Config is the github_repository section of the config. It needs either a
 // GitHub App, with the repository permission Administration: write, or a token.
 type Config struct {
-	// Concurrency is how many fulfilments are worked on at a time. Writes of
-	// one installation still go one after another. Default 4.
+	// Concurrency is how many fulfilments are worked on at a time; most of them
+	// wait for their turn, because writes of one installation go one after
+	// another. Default 100.
 	Concurrency int `yaml:"concurrency"`
 
 	// AppID is the number of the GitHub App, as its settings page shows it.
@@ -73,7 +74,7 @@ type Limits struct {
 
 func defaults() Config {
 	return Config{
-		Concurrency: 4, MaxPermission: "pull", APIURL: "https://api.github.com/",
+		Concurrency: 100, MaxPermission: "pull", APIURL: "https://api.github.com/",
 		Limits: Limits{InvitationsPerDay: 45, WritesPerMinute: 80, WritesPerHour: 500, Spacing: time.Second},
 	}
 }

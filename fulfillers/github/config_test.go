@@ -30,7 +30,7 @@ func asApp(c *Config) { c.AppID, c.PrivateKey = 4711, NewSecret(keyPEM()) }
 func TestRepositoriesAreOffWithoutASection(t *testing.T) {
 	k := Kind(nil)
 	b, err := build(asApp)
-	if k.Default || k.Name != "github_repository" || err != nil || b.Concurrency != 4 || b.Local {
+	if k.Default || k.Name != "github_repository" || err != nil || b.Concurrency != 100 || b.Local {
 		t.Errorf("kind %+v, built %+v, %v", k, b, err)
 	}
 	for _, contract := range []bool{
