@@ -22,7 +22,7 @@ type Lanes interface {
 
 // waitHere is how long a call waits for its turn while its worker holds on to
 // the task. What takes longer is put off.
-const waitHere = 2 * time.Second
+const waitHere = 5 * time.Second
 
 // Enter waits for a place in a lane. One that is far off is Throttled, and its
 // Wait is when to expect it.

@@ -146,13 +146,12 @@ func (b *bucket) wait(urgent bool, now time.Time) time.Duration {
 	return b.ends.Sub(now)
 }
 
-// kept is how many places are not for this call: a tenth is for what is urgent,
-// and as many as wait.
+// kept is how many places are not for this call: as many as urgent ones wait.
 func (b *bucket) kept(urgent bool) int {
 	if urgent {
 		return 0
 	}
-	return b.limit/10 + b.urgent
+	return b.urgent
 }
 
 // renew begins a new window once the old one is over. Calls still out may count

@@ -27,15 +27,15 @@ func (r *repository) write(ctx context.Context, urgent bool, do func() error) er
 	if err := r.writable(); err != nil {
 		return err
 	}
-	select {
+	if err := r.g.enter(ctx, r.by.lane, r.g.config.writes(), urgent); err != nil {
+		return err
+	}
+	select { // only the write itself is waited for here: what is urgent is soon through
 	case r.by.turn <- struct{}{}:
 	case <-ctx.Done():
 		return fulfillers.Transient("cancelled", fmt.Errorf("github: %w", ctx.Err()))
 	}
 	defer func() { <-r.by.turn }()
-	if err := r.g.enter(ctx, r.by.lane, r.g.config.writes(), urgent); err != nil {
-		return err
-	}
 	return do()
 }
 
