@@ -50,9 +50,13 @@ func Transient(code string, cause error) error {
 	return &Error{Class: ClassTransient, Code: code, Cause: cause}
 }
 
+// CodeThrottled is the code of what time alone mends. Any other of the class
+// throttled calls for the operator, and there is an alarm.
+const CodeThrottled = "throttled"
+
 // Throttled says that the lane must rest for wait; no attempt is counted.
 func Throttled(lane string, wait time.Duration, cause error) error {
-	return &Error{Class: ClassThrottled, Code: "throttled", Lane: lane, Wait: wait, Cause: cause}
+	return &Error{Class: ClassThrottled, Code: CodeThrottled, Lane: lane, Wait: wait, Cause: cause}
 }
 
 // ActionRequired says, in text, what the customer must do.

@@ -49,6 +49,7 @@ type Outcome struct {
 	Properties Properties      // of a Grant that succeeded; nil leaves what is there
 	Applied    json.RawMessage // the parameters of that Grant
 	LetGo      []Resource      // what is not held any more
+	Worked     bool            // what is held works
 	CycleDone  string          // the renewal that was acted on
 	Done       bool            // what the generation stands for is true now
 	Attempts   int

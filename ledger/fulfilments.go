@@ -247,7 +247,7 @@ func (t *tx) part(h grant.Held, o grant.Outcome) error {
 			return err
 		}
 	}
-	if o.Action == grant.DoGrant && o.Class == "" {
+	if o.Worked {
 		if _, err := t.exec(`UPDATE holds SET worked = 1 WHERE fulfilment_id = $1 AND worked = 0`, h.ID); err != nil {
 			return err
 		}

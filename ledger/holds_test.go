@@ -50,7 +50,7 @@ func (s *shop) repositories(ids ...string) {
 
 func (s *shop) done(h grant.Held, o grant.Outcome) {
 	s.t.Helper()
-	o.Done = true
+	o.Done, o.Worked = true, o.State == grant.Granted
 	s.record(h, o)
 }
 

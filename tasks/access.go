@@ -35,41 +35,45 @@ type accounts interface {
 // the account, leases every resource concerned, commits what is about to be
 // held, and only then lets the fulfiller change anything. What is not wanted any
 // more goes after what is wanted works.
-func (w *Worker) access(ctx context.Context, k fulfillers.Resourceful, act grant.Action, f *grant.Held) (props grant.Properties, letGo []grant.Resource, err error) {
+func (w *Worker) access(ctx context.Context, k fulfillers.Resourceful, act grant.Action, f *grant.Held) (did deed, err error) {
 	ctx = grant.WithCaller(ctx, f.ID)
 	var wanted []grant.Resource
 	if act == grant.DoGrant {
 		if wanted, err = w.wanted(ctx, k, f); err != nil {
-			return nil, nil, err
+			return did, err
 		}
 	}
 	if f.Holds, err = w.ledger.Take(ctx, *f, wanted, lease); err != nil {
-		return nil, nil, busy(err)
+		return did, busy(err)
 	}
 	if act == grant.DoRevoke {
 		if edited(f.Verdict.Because) {
 			err = w.mayRemove(ctx, f.Fulfilment, f.Holds)
 		}
 		if err != nil {
-			return nil, nil, err
+			return did, err
 		}
-		return nil, keys(f.Holds), k.Revoke(ctx, f.Fulfilment)
+		did.letGo = keys(f.Holds)
+		return did, k.Revoke(ctx, f.Fulfilment)
 	}
 	if err := w.hold(ctx, k, f); err != nil {
-		return nil, nil, err
+		return did, err
 	}
-	props, err = k.Grant(ctx, f.Fulfilment)
+	did.props, err = k.Grant(ctx, f.Fulfilment)
+	did.works = err == nil
 	// What never worked is nothing to keep until the new works.
-	old := unwanted(f.Holds, func(h grant.Hold) bool { return err == nil || !h.Worked })
-	letGo, failed := w.letGo(ctx, k, f.Fulfilment, old)
+	old := unwanted(f.Holds, func(h grant.Hold) bool { return did.works || !h.Worked })
+	var failed error
+	did.letGo, failed = w.letGo(ctx, k, f.Fulfilment, old)
 	if err == nil {
 		err = failed
 	}
-	return props, letGo, err
+	return did, err
 }
 
 // letGo takes away what is not wanted any more. While that fails no class ends
-// the work, as with all that is to be gone.
+// the work, as with all that is to be gone; where waiting does not mend it, its
+// code stays, for the alarm.
 func (w *Worker) letGo(ctx context.Context, k fulfillers.Resourceful, f grant.Fulfilment, old []grant.Hold) ([]grant.Resource, error) {
 	if len(old) == 0 {
 		return nil, nil
@@ -83,12 +87,14 @@ func (w *Worker) letGo(ctx context.Context, k fulfillers.Resourceful, f grant.Fu
 		return keys(old), nil
 	}
 	e := *fulfillers.Classify(err)
-	if e.Class != fulfillers.ClassThrottled {
-		e.Wait = max(e.Wait, letGoWait)
+	switch e.Class {
+	case fulfillers.ClassThrottled:
+	case fulfillers.ClassActionRequired, fulfillers.ClassPermanent:
+		e.Wait = letGoWait
+	default:
+		e.Wait, e.Code = max(e.Wait, letGoWait), fulfillers.CodeThrottled
 	}
-	e.Class, e.Text = fulfillers.ClassThrottled, "the old access is not gone yet: "+e.Error()
-	e.Cause = nil
-	return nil, &e
+	return nil, &fulfillers.Error{Class: fulfillers.ClassThrottled, Code: e.Code, Lane: e.Lane, Wait: e.Wait, Text: "the old access is not gone yet: " + e.Error()}
 }
 
 // edited reports whether a removal comes from an edit, which may be a mistake that

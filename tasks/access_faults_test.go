@@ -53,6 +53,13 @@ func TestOldAccessThatIsRefusedToGoIsTriedAgain(t *testing.T) {
 	s.until(map[string]int{"7 lab": 1})
 	s.link("ada", "8") // or: the benefit is edited to another repository
 	s.until(map[string]int{"7 lab": 1, "8 lab": 1})
+	if f := s.due("g"); f.State != grant.Granted || f.LastError.Code != "archived" {
+		t.Errorf("state %s, %s: the new access works, and the old one's error is to be seen", f.State, f.LastError.Code)
+	}
+	holds, err := s.ledger.HoldsOf(t.Context(), "g.campus")
+	if err != nil || len(holds) != 2 {
+		t.Errorf("holds %+v, %v; want both until the old one is gone", holds, err)
+	}
 	if f := s.due("g"); f.DueAt.IsZero() {
 		t.Errorf("state %s, never due again (%s): account 7 keeps its access for as long as the grant lives", f.State, f.LastError.Code)
 	}
@@ -122,7 +129,10 @@ func TestAnEditThatIsUndoneAsksNoMore(t *testing.T) {
 		s.work()
 	}
 	edit("hall")
-	edit("lab")
+	edit("lab") // which is an edit, too, and takes the hall from as many
+	if _, err := s.ledger.Approve(t.Context(), "campus", "hall"); err != nil {
+		t.Fatal(err)
+	}
 	s.until(doors)
 	waiting, err := s.ledger.Unapproved(t.Context())
 	if err != nil || len(waiting) > 0 {

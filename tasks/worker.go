@@ -59,6 +59,7 @@ func (w *Worker) Work(ctx context.Context, id string) error {
 type deed struct {
 	props grant.Properties
 	letGo []grant.Resource
+	works bool      // what was granted does, whatever came of letting go
 	wait  time.Time // nothing was done: it is to be done then
 	took  time.Duration
 }
@@ -122,8 +123,7 @@ func (w *Worker) call(ctx context.Context, act grant.Action, f *grant.Held) (did
 		if did.wait, err = w.settles(ctx, *f, act); err != nil || !did.wait.IsZero() {
 			return did, err
 		}
-		did.props, did.letGo, err = w.access(ctx, r, act, f)
-		return did, err
+		return w.access(ctx, r, act, f)
 	}
 	switch act {
 	case grant.DoGrant:
@@ -220,6 +220,9 @@ func conclude(ctx context.Context, f grant.Held, act grant.Action, did deed, cau
 	}
 	if cause == nil || act == grant.DoGrant {
 		o.LetGo = did.letGo
+	}
+	if did.works {
+		o.State, o.Worked = grant.Granted, true
 	}
 	if cause == nil && act == grant.DoGrant {
 		o.Applied = f.Target.Params

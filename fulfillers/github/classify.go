@@ -119,7 +119,7 @@ func (g *Fulfiller) judge(ctx context.Context, by *caller, r *refused) error {
 	forbidden := r.status == http.StatusForbidden
 	switch {
 	case limited:
-		return g.rest(ctx, by, "throttled", wait, "GitHub asks to wait", r)
+		return g.rest(ctx, by, fulfillers.CodeThrottled, wait, "GitHub asks to wait", r)
 	case r.status == http.StatusUnauthorized:
 		return g.rest(ctx, by, "credentials", operatorWait, "GitHub does not accept the credentials; check app_id, private_key, token, and this machine's clock", r)
 	case forbidden && r.says("suspended"):
@@ -154,7 +154,7 @@ func (r *refused) lane(by *caller) string {
 // that fails the next call learns it from GitHub again. A token that was made
 // for other rights is of no more use.
 func (g *Fulfiller) rest(ctx context.Context, by *caller, code string, wait time.Duration, why string, r *refused) error {
-	if code != "throttled" {
+	if code != fulfillers.CodeThrottled {
 		by.renew()
 	}
 	_ = g.lanes.Pause(ctx, by.lane, wait, why)
