@@ -112,3 +112,31 @@ func TestEqualOutcomesAreOneLineOfTheJournal(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsHeldUpIsCounted(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.repositories("g", "h", "i")
+		for id, code := range map[string]string{"g": "no_seat", "h": "throttled", "i": grant.ApprovalCode} {
+			s.record(s.look(id+".github_repository"), grant.Outcome{
+				Action: grant.DoGrant, State: grant.Pending, Class: "throttled", Code: code, DueAt: time.Now().Add(time.Hour)})
+		}
+		held, err := s.Held(t.Context())
+		if err != nil || len(held) != 1 || held["no_seat"] != 1 {
+			t.Errorf("held %v, %v; want what the operator has to mend", held, err)
+		}
+		stuck := func() int64 {
+			_, n, err := s.Troubles(t.Context())
+			must(t, err)
+			return n
+		}
+		s.hear(news(revoked("g", 2)))
+		s.exec(`UPDATE fulfilments SET event_at = {{now}}, created_at = 1 WHERE id = $1`, repoKey)
+		if n := stuck(); n != 0 {
+			t.Errorf("%d stuck, and the shop has just said so", n)
+		}
+		s.exec(`UPDATE fulfilments SET event_at = {{now}} - 3601000000 WHERE id = $1`, repoKey)
+		if n := stuck(); n != 1 {
+			t.Errorf("%d stuck after more than an hour, want 1", n)
+		}
+	})
+}

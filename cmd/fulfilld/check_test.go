@@ -141,7 +141,7 @@ func TestTheDaemonAsksForWhatTheLedgerKnowsToo(t *testing.T) {
 		return grant.Benefit{ID: id, Type: "github_repository", Properties: []byte(`{"repository":"` + name + `"}`), Version: grant.Version{At: time.Now()}}
 	}
 	know(t, d.ledger, grant.News{Benefits: []grant.Benefit{
-		repository("a", "acme/pro"), repository("b", "acme/docs"), repository("c", "acme/docs"), {ID: "d", Type: "discord", Version: grant.Version{At: time.Now()}},
+		repository("a", "acme/pro"), repository("b", "acme/docs"), repository("c", "acme/docs"), repository("e", "mallory/hers"), {ID: "d", Type: "discord", Version: grant.Version{At: time.Now()}},
 	}})
 	var got []string
 	for _, p := range d.probes(t.Context()) {

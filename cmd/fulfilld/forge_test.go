@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"sync/atomic"
 
 	"fulfilld/fulfillers"
@@ -22,7 +23,14 @@ func (*forge) Provider() string            { return "github" }
 
 func (*forge) Grant(context.Context, grant.Fulfilment) (grant.Properties, error) { return nil, nil }
 func (*forge) Revoke(context.Context, grant.Fulfilment) error                    { return nil }
-func (*forge) Resources(grant.Fulfilment) ([]grant.Resource, error)              { return nil, nil }
+
+// Resources refuses what the operator has not allowed: everything of mallory's.
+func (*forge) Resources(f grant.Fulfilment) ([]grant.Resource, error) {
+	if strings.Contains(string(f.Target.Params), "mallory/") {
+		return nil, fulfillers.Permanent("not_allowed", "matches nothing in allow")
+	}
+	return nil, nil
+}
 
 func (*forge) Observe(_ context.Context, _ grant.Fulfilment, all []grant.Resource) ([]int, error) {
 	return make([]int, len(all)), nil

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,6 +41,7 @@ type books interface {
 	FailedEvents(ctx context.Context) (int64, error)
 	RefusedBenefits(ctx context.Context) ([]string, error)
 	Troubles(ctx context.Context) (failed, stuck int64, err error)
+	Held(ctx context.Context) (byCode map[string]int64, err error)
 	Resting(ctx context.Context) ([]grant.Lane, error)
 	Unapproved(ctx context.Context) ([]grant.Lane, error)
 	Retain(ctx context.Context, bodies, ids time.Duration) (deleted int64, err error)
@@ -117,8 +121,16 @@ func (h *house) lookAtGrants(ctx context.Context) {
 	if failed, stuck, err := h.ledger.Troubles(ctx); err == nil {
 		h.alarm("fulfilments_failed", failed > 0, fmt.Sprintf("%d grants could not be fulfilled", failed),
 			"See `fulfilld grants list --state failed`, mend what it says, then `fulfilld grants retry ID`.")
-		h.alarm("revocations_stuck", stuck > 0, fmt.Sprintf("%d revocations are refused by their provider; access may still stand", stuck),
-			"See `fulfilld grants list --state revoking`; they are tried every hour until the provider confirms.")
+		h.alarm("revocations_stuck", stuck > 0, fmt.Sprintf("%d revocations are refused by their provider, or not confirmed for an hour; access may still stand", stuck),
+			"See `fulfilld grants list --state revoking`; they are tried until the provider confirms.")
+	}
+	if held, err := h.ledger.Held(ctx); err == nil {
+		var why []string
+		for _, code := range slices.Sorted(maps.Keys(held)) {
+			why = append(why, fmt.Sprintf("%s (%d)", code, held[code]))
+		}
+		h.alarm("fulfilments_held", len(held) > 0, "grants wait until something is mended: "+strings.Join(why, ", "),
+			"`fulfilld grants list` shows them with their errors, and what to mend; they go on by themselves.")
 	}
 }
 

@@ -163,3 +163,18 @@ func TestWhatWaitsForApprovalIsAnAlarm(t *testing.T) {
 		t.Error("stands when nothing waits")
 	}
 }
+
+func TestWhatWaitsForAMendIsAnAlarm(t *testing.T) {
+	t.Parallel()
+	alarms := &raised{codes: map[string]bool{}, texts: map[string]string{}}
+	h := &house{ledger: ailing{held: map[string]int64{"no_seat": 3, "missing_rights": 1}}, alarms: alarms}
+	h.lookAtGrants(t.Context())
+	if got := alarms.says("fulfilments_held"); !strings.Contains(got, "missing_rights (1), no_seat (3)") {
+		t.Errorf("the alarm says %q", got)
+	}
+	h.ledger = ailing{}
+	h.lookAtGrants(t.Context())
+	if alarms.stands("fulfilments_held") {
+		t.Error("stands when nothing waits")
+	}
+}

@@ -18,6 +18,7 @@ type ailing struct {
 	probe, retain func(ctx context.Context) error
 	unapproved    []grant.Lane
 	resting       []grant.Lane
+	held          map[string]int64
 }
 
 func (a ailing) Probe(ctx context.Context) error {
@@ -38,6 +39,7 @@ func (ailing) Backlog(context.Context) (int64, time.Time, error)       { return 
 func (ailing) FailedEvents(context.Context) (int64, error)             { return 0, nil }
 func (ailing) RefusedBenefits(context.Context) ([]string, error)       { return nil, nil }
 func (ailing) Troubles(context.Context) (failed, stuck int64, _ error) { return 0, 0, nil }
+func (a ailing) Held(context.Context) (map[string]int64, error)        { return a.held, nil }
 func (a ailing) Resting(context.Context) ([]grant.Lane, error)         { return a.resting, nil }
 func (a ailing) Unapproved(context.Context) ([]grant.Lane, error)      { return a.unapproved, nil }
 

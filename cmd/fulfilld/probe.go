@@ -81,16 +81,28 @@ func configured(kinds map[string]fulfillers.Built, benefits []config.Benefit) (a
 	return all
 }
 
-// routed are one for each target that benefits are routed to now.
+// routed are one for each target that benefits are routed to now. What a kind would
+// refuse by itself, because the operator has not allowed it, is not asked.
 func routed(r fulfillers.Router, benefits []grant.Benefit) (all []probe) {
 	for _, b := range benefits {
 		for _, t := range r.Route(b).Targets {
-			if p, ok := r.Kinds[t.Kind].Fulfiller.(fulfillers.Prober); ok && t.Problem == "" {
+			k := r.Kinds[t.Kind].Fulfiller
+			if p, ok := k.(fulfillers.Prober); ok && t.Problem == "" && allowed(k, t) {
 				all = append(all, probe{t.Kind, "benefit " + b.ID, t.Params, p})
 			}
 		}
 	}
 	return all
+}
+
+func allowed(k fulfillers.Fulfiller, t grant.Target) bool {
+	r, ok := k.(fulfillers.Resourceful)
+	if !ok {
+		return true
+	}
+	anybody := grant.Account{Provider: r.Provider(), ID: "1"} // only to ask what there is for them
+	_, err := r.Resources(grant.Fulfilment{Kind: t.Kind, Target: t, Account: anybody})
+	return err == nil
 }
 
 // probes are the daemon's: the config's, and what the youngest benefits in the

@@ -19,6 +19,7 @@ const (
 	WebhookConflict   = "webhook_conflict"   // a known event came with another body
 	EventsFailed      = "events_failed"      // events could not be applied
 	FulfilmentsFailed = "fulfilments_failed" // fulfilments that a person must look at
+	FulfilmentsHeld   = "fulfilments_held"   // fulfilments wait for something that must be mended
 	RevocationsStuck  = "revocations_stuck"  // access still stands that should be gone
 	UnappliedEvents   = "unapplied_events"   // events have waited too long
 	BadSpec           = "bad_spec"           // a benefit's parameters are refused
@@ -31,7 +32,7 @@ const (
 var Codes = [...]string{
 	RedisDown, RedisEmptied, RedisPolicy, RedisVersion, QueuePaused, LedgerDown, WebhookFormat, WebhookConflict,
 	EventsFailed, FulfilmentsFailed, RevocationsStuck, UnappliedEvents, BadSpec,
-	ProviderRefuses, LaneResting, ApprovalNeeded,
+	ProviderRefuses, LaneResting, ApprovalNeeded, FulfilmentsHeld,
 }
 
 // passes are the alarms about something that happened rather than something
