@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fulfilld/internal/secret"
 )
 
 func (v *validation) addresses(c *Config) {
@@ -132,10 +134,10 @@ func redactURL(text string) string {
 func redactPath(text string) string {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
-		return redacted
+		return secret.Redacted
 	}
 	if u.Path == "" || u.Path == "/" {
 		return u.Scheme + "://" + u.Host
 	}
-	return u.Scheme + "://" + u.Host + "/" + redacted
+	return u.Scheme + "://" + u.Host + "/" + secret.Redacted
 }

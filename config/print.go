@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"fulfilld/internal/secret"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -48,7 +50,7 @@ func shownSecret(v reflect.Value) *yaml.Node {
 	if v.IsZero() {
 		return scalarNode("")
 	}
-	return scalarNode(redacted)
+	return scalarNode(secret.Redacted)
 }
 
 func shownDeep(v reflect.Value) *yaml.Node {
@@ -133,7 +135,7 @@ func shownParam(name string, v any) *yaml.Node {
 		return inlineWhenEmpty(list)
 	case string:
 		if secretName.MatchString(name) && variable.ReplaceAllString(x, "") != "" {
-			return scalarNode(redacted)
+			return scalarNode(secret.Redacted)
 		}
 		return scalarNode(redactURL(x))
 	}
@@ -158,7 +160,7 @@ func inlineWhenEmpty(n *yaml.Node) *yaml.Node {
 func scalarNode(v any) *yaml.Node {
 	var n yaml.Node
 	if err := n.Encode(v); err != nil {
-		return textNode(redacted) // no field has such a type
+		return textNode(secret.Redacted) // no field has such a type
 	}
 	return &n
 }

@@ -20,12 +20,18 @@ type Lanes interface {
 	Pause(ctx context.Context, lane string, d time.Duration, why string) error
 }
 
-// waitHere is how long a call waits for its turn while its worker holds on to
-// the task. What takes longer is put off.
-const waitHere = 5 * time.Second
+const (
+	// waitHere is how long a call waits for its turn while its worker holds on
+	// to the task. What takes longer is put off.
+	waitHere = 5 * time.Second
+
+	// ahead is how long before its turn it is called back: a queue is no more
+	// punctual than that, and whoever misses a turn leaves it to nobody.
+	ahead = 3 * time.Second
+)
 
 // Enter waits for a place in a lane. One that is far off is Throttled, and its
-// Wait is when to expect it.
+// Wait is when to come back for it.
 func Enter(ctx context.Context, lanes Lanes, lane string, limits []grant.Limit, urgent bool) error {
 	for {
 		wait, err := lanes.Pass(ctx, lane, limits, urgent)
@@ -35,7 +41,7 @@ func Enter(ctx context.Context, lanes Lanes, lane string, limits []grant.Limit, 
 		case wait <= 0:
 			return nil
 		case wait > waitHere:
-			return Throttled(lane, wait, errors.New(lane+": it has to wait for its turn"))
+			return Throttled(lane, wait-ahead, errors.New(lane+": it has to wait for its turn"))
 		}
 		t := time.NewTimer(wait)
 		select {

@@ -42,7 +42,7 @@ func (q *Queue) handler(kind string) asynq.Handler {
 		id, _ := asynq.GetTaskID(ctx)
 		defer q.Dispatcher.Done(kind, id)
 		err := q.Worker.Work(ctx, string(t.Payload()))
-		return kept(err, q.Dispatcher.Crowded(kind))
+		return q.kept(err, q.Dispatcher.Crowded(kind))
 	})
 }
 

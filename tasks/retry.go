@@ -128,6 +128,7 @@ type later struct {
 	delay     time.Duration
 	throttled bool
 	err       error
+	revoke    *grant.Due // what is to be taken away, when nothing but time is missing
 }
 
 func (l *later) Error() string { return l.err.Error() }
@@ -137,37 +138,55 @@ var errSettling = errors.New("it waits to settle")
 
 // passOn tells the queue; the ledger's copy is the one that counts.
 func passOn(f grant.Held, o grant.Outcome, cause error) error {
-	if cause == nil && !o.Done { // it waits to settle
-		return &later{time.Until(o.DueAt), true, errSettling}
-	}
-	if cause == nil {
+	throttled := o.Class == string(fulfillers.ClassThrottled)
+	switch {
+	case cause == nil && o.Done:
 		return nil
+	case cause == nil:
+		cause, throttled = errSettling, true
+	default:
+		cause = fmt.Errorf("%s %s: %w", o.Action, f.ID, cause)
+		if o.DueAt.IsZero() || o.State == grant.Failed {
+			return errors.Join(cause, asynq.SkipRetry)
+		}
 	}
-	cause = fmt.Errorf("%s %s: %w", o.Action, f.ID, cause)
-	if o.DueAt.IsZero() || o.State == grant.Failed {
-		return errors.Join(cause, asynq.SkipRetry)
+	l := &later{delay: time.Until(o.DueAt), throttled: throttled, err: cause}
+	if throttled && o.State == grant.Revoking {
+		l.revoke = &grant.Due{ID: f.ID, Kind: f.Kind, Generation: f.Generation, Starts: f.Starts, Revoke: true}
 	}
-	return &later{time.Until(o.DueAt), o.Class == string(fulfillers.ClassThrottled), cause}
+	return l
 }
 
 // kept is what the queue makes of a failure: its dashboard shows under Retry
 // what is tried again soon, and under Archived what is not. What waits longer,
 // or finds the room for retries taken, ends its task: the ledger knows when it
-// is due, and the sweep queues it again.
-func kept(err error, crowded bool) error {
+// is due, and the sweep queues it again. So does, with a timer, what is to be taken
+// away and waits for its turn: the queue would put it behind everything else.
+func (q *Queue) kept(err error, crowded bool) error {
 	var l *later
-	if errors.As(err, &l) && (crowded || l.delay > keptFor) {
+	if !errors.As(err, &l) {
+		return err
+	}
+	soon := !crowded && l.delay <= keptFor
+	if soon && l.revoke != nil {
+		time.AfterFunc(punctual(l.delay), func() { q.Dispatcher.Offer([]grant.Due{*l.revoke}) })
+	}
+	if !soon || l.revoke != nil {
 		return nil
 	}
 	return err
 }
+
+// punctual is a little later than a delay, by other clocks than the ledger's: a
+// task that comes too early finds nothing due.
+func punctual(delay time.Duration) time.Duration { return max(0, delay) + time.Second }
 
 // retryDelay is how long the queue waits before it runs a failed task again.
 func retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 	var l *later
 	switch {
 	case errors.As(err, &l):
-		return max(0, l.delay) + time.Second // asynq cuts off the fraction: a task that comes too early finds nothing due
+		return punctual(l.delay) // asynq cuts off the fraction
 	case errors.Is(err, asynq.ErrLeaseExpired):
 		return 0
 	}

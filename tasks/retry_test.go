@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -250,25 +251,63 @@ func TestPassOn(t *testing.T) {
 }
 
 func TestWhatWaitsLongIsTheLedgersToRemember(t *testing.T) {
+	q := &Queue{}
 	f := held(grant.Pending)
 	for wait, stays := range map[time.Duration]bool{
 		-time.Minute: true, time.Second: true, keptFor: true, keptFor + time.Second: false, longestWait: false,
 	} {
 		for _, class := range []string{"transient", "throttled", "action_required"} {
 			err := passOn(f, grant.Outcome{Action: grant.DoGrant, DueAt: time.Now().Add(wait), Class: class}, errAway)
-			if got := kept(err, false); (got != nil) != stays {
+			if got := q.kept(err, false); (got != nil) != stays {
 				t.Errorf("%s, due in %v: the queue is told %v", class, wait, got)
 			}
-			if got := kept(err, true); got != nil {
+			if got := q.kept(err, true); got != nil {
 				t.Errorf("%s, due in %v, without room: the queue is told %v", class, wait, got)
 			}
 		}
 	}
 	for _, err := range []error{nil, errAway, passOn(f, grant.Outcome{Action: grant.DoGrant, State: grant.Failed}, errAway)} {
-		if got := kept(err, true); got != err { //nolint:errorlint // the very same
+		if got := q.kept(err, true); got != err { //nolint:errorlint // the very same
 			t.Errorf("%v became %v", err, got)
 		}
 	}
+}
+
+func TestARevocationsTurnIsKeptByATimerAndNotByTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &Queue{Dispatcher: &Dispatcher{wake: make(chan struct{}, 1), room: maxQueued, queues: map[string]*known{"lamp": {}}}}
+		f := held(grant.Revoking)
+		f.Generation, f.Starts = 3, 7
+		for name, c := range map[string]struct {
+			class   string
+			cause   error
+			crowded bool
+			offered int
+			retried bool
+		}{
+			"waits to settle":    {"", nil, false, 1, false},
+			"waits for a place":  {"throttled", errAway, false, 1, false},
+			"was refused":        {"transient", errAway, false, 0, true},
+			"finds no room":      {"throttled", errAway, true, 0, false},
+			"no room to be told": {"transient", errAway, true, 0, false},
+		} {
+			o := grant.Outcome{Action: grant.DoRevoke, State: grant.Revoking, DueAt: time.Now().Add(30 * time.Second), Class: c.class}
+			if got := q.kept(passOn(f, o, c.cause), c.crowded); (got != nil) != c.retried {
+				t.Errorf("%s: the queue is told %v", name, got)
+			}
+			time.Sleep(30*time.Second + time.Second/2)
+			synctest.Wait()
+			if n := len(q.Dispatcher.take("lamp")); n != 0 {
+				t.Errorf("%s: %d offered too early", name, n)
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			got := q.Dispatcher.take("lamp")
+			if len(got) != c.offered || c.offered > 0 && got[0] != (grant.Due{ID: f.ID, Kind: "lamp", Generation: 3, Starts: 7, Revoke: true}) {
+				t.Errorf("%s: %+v is offered, want %d", name, got, c.offered)
+			}
+		}
+	})
 }
 
 func TestRetryDelayOfTheQueuesOwnErrors(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"fulfilld/fulfillers"
+	"fulfilld/internal/secret"
 )
 
 // DefaultAPI is where Discord's REST API answers.
@@ -17,13 +18,13 @@ const DefaultAPI = "https://discord.com/api/v9/"
 
 // Config is the discord section of the config.
 type Config struct {
-	// Concurrency is how many fulfilments are worked on at a time. Default 8:
+	// Concurrency is how many fulfilments are worked on at a time. Default 40:
 	// one guild takes about one change of roles a second.
 	Concurrency int `yaml:"concurrency"`
 
 	// BotToken is the bot's token from Discord's developer portal. It must be
 	// there; bot_token_file may hold it instead.
-	BotToken Token `yaml:"bot_token"`
+	BotToken secret.Text `yaml:"bot_token"`
 
 	// Allow lists the guilds that the platform and a benefit's metadata may
 	// name. Empty: only the benefits in this config name guilds.
@@ -43,7 +44,7 @@ type Config struct {
 // Kind is this package's entry in the list of kinds. It is off without a
 // section in the config.
 func Kind(lanes fulfillers.Lanes) fulfillers.Kind {
-	return fulfillers.Define("discord", false, Config{Concurrency: 8, APIURL: DefaultAPI},
+	return fulfillers.Define("discord", false, Config{Concurrency: 40, APIURL: DefaultAPI},
 		func(c Config) (fulfillers.Fulfiller, int, error) {
 			if err := c.check(); err != nil {
 				return nil, 0, err

@@ -46,7 +46,7 @@ func TestATokenIsEnough(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		d := b.Fulfiller.(*Fulfiller)
-		if d.config.BotToken.Reveal() != token || b.Concurrency != 8 || d.config.APIURL != DefaultAPI || b.Local {
+		if d.config.BotToken.Reveal() != token || b.Concurrency != 40 || d.config.APIURL != DefaultAPI || b.Local {
 			t.Errorf("%s: concurrency %d, address %s", name, b.Concurrency, d.config.APIURL)
 		}
 	}

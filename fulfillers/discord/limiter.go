@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -14,6 +15,15 @@ const (
 
 	// longestQueue is the longest a grant is put off for those before it.
 	longestQueue = 10 * time.Minute
+
+	// ahead is how long before its turn a call is expected, if that matters.
+	ahead = waitHere * 3 / 4
+
+	// openers are expected at the beginning of each window.
+	openers = 2
+
+	// keptFor is how long an urgent call's place is kept once it could be taken.
+	keptFor = 5 * time.Second
 )
 
 // limiter keeps this process within Discord's limits, as the answers tell them:
@@ -22,7 +32,8 @@ const (
 type limiter struct {
 	mu      sync.Mutex
 	buckets map[string]*bucket
-	bot     [perSecond]time.Time // when the last calls went out, as a ring
+	flying  int                  // calls that have not come back
+	bot     [perSecond]time.Time // when the last ones came back, as a ring
 	next    int
 	changed chan struct{} // closed, and made anew, when a call has come back
 }
@@ -36,15 +47,16 @@ type bucket struct {
 	flying int           // calls that have not come back
 	ends   time.Time     // of the window; zero: it has begun, nobody knows when
 	per    time.Duration // the longest window seen
-	urgent int           // urgent calls that wait
 	turned int           // calls put off, to come back one window after another
+
+	kept map[string]time.Time // places for urgent calls to come, until when, by user
 }
 
 // place is one call's place in its bucket.
 type place struct {
 	key    string
+	user   string
 	urgent bool
-	queued bool // counted in bucket.urgent
 }
 
 func newLimiter() *limiter {
@@ -54,7 +66,7 @@ func newLimiter() *limiter {
 func (l *limiter) bucket(key string) *bucket {
 	b := l.buckets[key]
 	if b == nil {
-		b = &bucket{}
+		b = &bucket{kept: map[string]time.Time{}}
 		l.buckets[key] = b
 	}
 	return b
@@ -71,42 +83,45 @@ func (l *limiter) take(p *place, now time.Time) (wait time.Duration, whole bool,
 		wait = l.botWait(p.urgent, now)
 		whole = wait > 0
 	}
-	if p.queued != (p.urgent && wait > 0) {
-		p.queued = !p.queued
-		b.urgent += sign(p.queued)
+	switch {
+	case p.urgent && wait > 0:
+		b.kept[p.user] = now.Add(wait + keptFor)
+	case p.urgent:
+		delete(b.kept, p.user)
 	}
 	if wait == 0 {
 		b.used, b.flying = b.used+1, b.flying+1
-		l.bot[l.next], l.next = now, (l.next+1)%perSecond
+		l.flying++
 	}
 	return wait, whole, l.changed
 }
 
-func sign(up bool) int {
-	if up {
-		return 1
-	}
-	return -1
-}
-
-// quit gives up waiting.
-func (l *limiter) quit(p *place) {
+// expect keeps a place for an urgent call that follows another.
+func (l *limiter) expect(p place, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if p.queued {
-		p.queued = false
-		l.bucket(p.key).urgent--
+	b := l.bucket(p.key)
+	if wait := b.wait(true, now); b.limit > 0 {
+		b.kept[p.user] = now.Add(max(wait, b.per) + keptFor)
 	}
 }
 
-// putOff is when to come back after wait: what is not urgent, behind those who
-// were put off before it.
+// putOff is when to come back after wait: what is urgent, in time to wait here
+// for its place, and else behind those who were put off before. The first of
+// each window come in time too, so that it begins when it may.
 func (l *limiter) putOff(p *place, wait time.Duration) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.bucket(p.key)
-	if p.urgent || b.limit == 0 {
+	early := max(0, wait-ahead)
+	switch {
+	case p.urgent:
+		return early
+	case b.limit == 0:
 		return wait
+	}
+	if b.turned%b.limit < openers {
+		wait = early
 	}
 	behind := b.per * time.Duration(b.turned/b.limit)
 	b.turned++
@@ -118,17 +133,24 @@ func (l *limiter) back(p *place, t *trip, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.bucket(p.key).back(t, now)
+	l.flying--
+	l.bot[l.next], l.next = now, (l.next+1)%perSecond
 	close(l.changed)
 	l.changed = make(chan struct{})
 }
 
-// botWait leaves the last calls of each second to what is urgent.
+// botWait leaves the last calls of each second to what is urgent. Nobody knows
+// when a call counts at Discord: it may until it comes back, so its second begins
+// then.
 func (l *limiter) botWait(urgent bool, now time.Time) time.Duration {
-	i := l.next
+	taken := l.flying
 	if !urgent {
-		i = (i + forRevokes) % perSecond
+		taken += forRevokes
 	}
-	return max(0, l.bot[i].Add(time.Second).Sub(now))
+	if taken >= perSecond {
+		return soon
+	}
+	return max(0, l.bot[(l.next+taken)%perSecond].Add(time.Second).Sub(now))
 }
 
 func (b *bucket) wait(urgent bool, now time.Time) time.Duration {
@@ -136,9 +158,9 @@ func (b *bucket) wait(urgent bool, now time.Time) time.Duration {
 	switch {
 	case b.free:
 		return 0
-	case b.limit == 0 && b.flying == 0 && (urgent || b.urgent == 0):
+	case b.limit == 0 && b.flying == 0 && b.others(urgent, now) == 0:
 		return 0
-	case b.limit > 0 && min(b.limit-b.used, b.seen) > b.kept(urgent):
+	case b.limit > 0 && min(b.limit-b.used, b.seen) > b.others(urgent, now):
 		return 0
 	case b.ends.IsZero():
 		return soon
@@ -146,12 +168,13 @@ func (b *bucket) wait(urgent bool, now time.Time) time.Duration {
 	return b.ends.Sub(now)
 }
 
-// kept is how many places are not for this call: as many as urgent ones wait.
-func (b *bucket) kept(urgent bool) int {
+// others is how many places are not for this call: those kept for urgent ones.
+func (b *bucket) others(urgent bool, now time.Time) int {
 	if urgent {
 		return 0
 	}
-	return b.urgent
+	maps.DeleteFunc(b.kept, func(_ string, until time.Time) bool { return now.After(until) })
+	return len(b.kept)
 }
 
 // renew begins a new window once the old one is over. Calls still out may count

@@ -92,24 +92,56 @@ func TestRevokesGoFirstWhenABucketIsShort(t *testing.T) {
 	first := &place{key: "k"}
 	l.take(first, now)
 	l.back(first, told(10, 9, 5*time.Second), now)
-	for range 8 {
-		if wait, _, _ := l.take(&place{key: "k"}, now); wait != 0 {
-			t.Fatal("a grant waits though there are places")
-		}
+	if n := l.grants("k", 8, now); n != 8 {
+		t.Fatalf("takes %d grants, though there are 8 places", n)
 	}
-	if wait, _, _ := l.take(&place{key: "k", urgent: true}, now); wait != 0 {
+	last := &place{key: "k", user: "t", urgent: true}
+	if wait, _, _ := l.take(last, now); wait != 0 {
 		t.Errorf("a revoke waits %v for the last place", wait)
 	}
-	waiting := &place{key: "k", urgent: true}
+	l.back(last, &trip{}, now)
+	waiting := &place{key: "k", user: "u", urgent: true}
 	if wait, _, _ := l.take(waiting, now); wait != 5*time.Second {
 		t.Errorf("a revoke waits %v without a place", wait)
 	}
-	if b := l.bucket("k"); b.kept(false) != 1 || b.kept(true) != 0 {
-		t.Errorf("keeps %d from grants, %d from revokes; want 1, 0", b.kept(false), b.kept(true))
+	now = now.Add(5 * time.Second)
+	if n := l.grants("k", 10, now); n != 9 {
+		t.Errorf("the next window takes %d grants, want one place for the revoke", n)
 	}
-	l.quit(waiting)
-	if b := l.bucket("k"); b.kept(false) != 0 {
-		t.Error("a revoke that gave up still has a place kept")
+	if wait, _, _ := l.take(waiting, now); wait != 0 {
+		t.Errorf("a revoke waits %v for the place kept for it", wait)
+	}
+	if n := len(l.bucket("k").kept); n != 0 {
+		t.Errorf("%d places are kept for it yet", n)
+	}
+}
+
+// grants takes as many places as there are for so many grants.
+func (l *limiter) grants(key string, most int, now time.Time) (n int) {
+	for range most {
+		if wait, _, _ := l.take(&place{key: key}, now); wait == 0 {
+			n++
+		}
+	}
+	for range n {
+		l.back(&place{key: key}, &trip{}, now)
+	}
+	return n
+}
+
+func TestAPlaceForARevokesLastCallIsKeptForAWhile(t *testing.T) {
+	t.Parallel()
+	l, now := newLimiter(), time.Now()
+	l.take(&place{key: "k"}, now)
+	l.back(&place{key: "k"}, told(10, 9, 5*time.Second), now)
+	l.expect(place{key: "k", user: "u"}, now)
+	l.expect(place{key: "k", user: "u"}, now)
+	if n := l.grants("k", 9, now); n != 8 {
+		t.Errorf("takes %d grants, want 8 and a place kept", n)
+	}
+	now = now.Add(5*time.Second + keptFor + time.Millisecond)
+	if n := l.grants("k", 12, now); n != 10 {
+		t.Errorf("takes %d grants, want 10: nobody came for the place", n)
 	}
 }
 
@@ -154,12 +186,15 @@ func TestWhoIsPutOffComesBackBehindThoseBefore(t *testing.T) {
 	l.back(p, told(10, 0, 10*time.Second), now)
 	for i := range 25 {
 		want := 10*time.Second + time.Duration(i/10)*10*time.Second
+		if i%10 < openers {
+			want -= ahead
+		}
 		if got := l.putOff(p, 10*time.Second); got != want {
 			t.Errorf("number %d comes back after %v, want %v", i, got, want)
 		}
 	}
-	if got := l.putOff(&place{key: "k", urgent: true}, time.Second); got != time.Second {
-		t.Errorf("a revoke comes back after %v", got)
+	if got := l.putOff(&place{key: "k", urgent: true}, 10*time.Second); got != 10*time.Second-ahead {
+		t.Errorf("a revoke comes back after %v, too late or too early to wait for its place", got)
 	}
 	l.bucket("k").turned = 1e6
 	if got := l.putOff(p, 0); got != longestQueue {
@@ -183,15 +218,34 @@ func TestTheBotStaysBelowItsLimitAndLeavesSomeToRevokes(t *testing.T) {
 		}
 		return n
 	}
+	comeBack := func(n int) {
+		for range n {
+			l.back(&place{key: "back"}, &trip{}, now)
+		}
+	}
 	if n := took(false); n != perSecond-forRevokes {
-		t.Errorf("%d grants in a second, want %d", n, perSecond-forRevokes)
+		t.Errorf("%d grants at once, want %d", n, perSecond-forRevokes)
 	}
 	if n := took(true); n != forRevokes {
 		t.Errorf("%d more revokes, want %d", n, forRevokes)
 	}
 	now = now.Add(time.Second)
+	if n := took(true); n != 0 {
+		t.Errorf("%d more while none has come back, want none", n)
+	}
+	comeBack(perSecond)
+	now = now.Add(time.Second - time.Millisecond)
+	if n := took(true); n != 0 {
+		t.Errorf("%d within the second after they came back, want none", n)
+	}
+	now = now.Add(time.Millisecond)
 	if n := took(true); n != perSecond {
 		t.Errorf("%d revokes in the next second, want %d", n, perSecond)
+	}
+	comeBack(10)
+	now = now.Add(time.Second)
+	if n := took(true); n != 10 {
+		t.Errorf("%d after 10 have come back, want as many", n)
 	}
 }
 

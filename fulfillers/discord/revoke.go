@@ -53,6 +53,7 @@ func (d *Fulfiller) take(ctx context.Context, e errand, roles []string) error {
 	if len(roles) == 0 {
 		return nil
 	}
+	d.session.expect(e, membersLimit)
 	var refused error
 	for _, role := range roles {
 		err := d.session.role(ctx, e, http.MethodDelete, role)

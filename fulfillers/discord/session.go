@@ -81,7 +81,7 @@ func newSession(c Config, lanes fulfillers.Lanes) *session {
 // call waits for its turn and makes one request. Its error is classified, or a
 // *refusal for the caller to make sense of.
 func (s *session) call(ctx context.Context, e errand, c call) error {
-	p := &place{key: c.limit + " " + e.guild, urgent: e.urgent}
+	p := &place{key: bucketOf(c.limit, e), user: e.user, urgent: e.urgent}
 	if err := s.enter(ctx, e, p); err != nil {
 		return err
 	}
@@ -102,6 +102,8 @@ func (s *session) call(ctx context.Context, e errand, c call) error {
 	}
 	return nil
 }
+
+func bucketOf(limit string, e errand) string { return limit + " " + e.guild }
 
 // send never panics and never waits for the library's own limiter, which would
 // not look at ctx: each call brings a bucket of its own.
@@ -126,9 +128,13 @@ func (s *session) send(ctx context.Context, e errand, c call) (answer []byte, er
 	return s.api.RequestWithLockedBucket(c.method, c.url, "application/json", body, &own, 0, options...)
 }
 
+// expect keeps a place for a call of the errand that will follow.
+func (s *session) expect(e errand, limit string) {
+	s.limiter.expect(place{key: bucketOf(limit, e), user: e.user}, s.now())
+}
+
 // enter waits for a place, a little while, and else says when to come back.
 func (s *session) enter(ctx context.Context, e errand, p *place) error {
-	defer s.limiter.quit(p)
 	for began := time.Now(); ; {
 		if ctx.Err() != nil {
 			return cancelled(ctx)
@@ -139,7 +145,7 @@ func (s *session) enter(ctx context.Context, e errand, p *place) error {
 			return fulfillers.Transient("lane", fmt.Errorf("discord: ask which lanes rest: %w", err))
 		case t.wait == 0:
 			return nil
-		case time.Since(began)+t.wait > waitHere:
+		case !t.whole && time.Since(began)+t.wait > waitHere:
 			return fulfillers.Throttled(t.lane, s.limiter.putOff(p, t.wait), errors.New(t.why))
 		}
 		pause(ctx, t.wait, t.changed)
@@ -152,6 +158,7 @@ type turn struct {
 	wait    time.Duration
 	lane    string
 	why     string
+	whole   bool // for the whole bot, which is never long
 	changed <-chan struct{}
 }
 
@@ -160,11 +167,8 @@ func (s *session) turn(ctx context.Context, e errand, p *place) (turn, error) {
 	if err != nil || t.wait > 0 {
 		return t, err
 	}
-	var whole bool
 	t.lane, t.why = laneOf(e.guild), full
-	if t.wait, whole, t.changed = s.limiter.take(p, s.now()); whole {
-		t.lane = botLane
-	}
+	t.wait, t.whole, t.changed = s.limiter.take(p, s.now())
 	return t, nil
 }
 

@@ -207,7 +207,7 @@ func throttled(t *testing.T, err error, lane string, wait time.Duration, says st
 	t.Helper()
 	want(t, err, fulfillers.ClassThrottled, "throttled", says)
 	e := fulfillers.Classify(err)
-	if e.Lane != lane || e.Wait < wait || e.Wait > wait+time.Second {
+	if e.Lane != lane || e.Wait < wait-ahead || e.Wait > wait+time.Second {
 		t.Errorf("rests %s for %v, want %s for %v", e.Lane, e.Wait, lane, wait)
 	}
 }

@@ -35,10 +35,10 @@ func (c *caller) renew() {
 }
 
 func (g *Fulfiller) authenticate() {
-	if secret := g.config.Token; !secret.empty() {
+	if secret := g.config.Token; !secret.IsZero() {
 		g.own = &caller{
 			lane: "github:token", http: g.http, turn: make(chan struct{}, 1),
-			secret: func(context.Context) (string, error) { return secret.reveal(), nil },
+			secret: func(context.Context) (string, error) { return secret.Reveal(), nil },
 		}
 		return
 	}
@@ -49,7 +49,7 @@ func (g *Fulfiller) authenticate() {
 
 // awake says no while a lane rests.
 func (g *Fulfiller) awake(ctx context.Context, by *caller) error {
-	return g.enter(ctx, by.lane, nil, false)
+	return fulfillers.Enter(ctx, g.lanes, by.lane, nil, false)
 }
 
 // callerFor finds who may act on a repository. known says that GitHub was not

@@ -13,6 +13,7 @@ import (
 
 	"fulfilld/fulfillers"
 	"fulfilld/grant"
+	"fulfilld/internal/secret"
 )
 
 // Config is the github_repository section of the config. It needs either a
@@ -27,11 +28,11 @@ type Config struct {
 	AppID int64 `yaml:"app_id"`
 
 	// PrivateKey is the App's key in PEM form; private_key_file is a file with it.
-	PrivateKey Secret `yaml:"private_key"`
+	PrivateKey secret.Text `yaml:"private_key"`
 
 	// Token is a personal access token, instead of an App. It acts as a person:
 	// its owner must administer the repositories. It may be in token_file too.
-	Token Secret `yaml:"token"`
+	Token secret.Text `yaml:"token"`
 
 	// MaxPermission is the most that the platform's own settings or a benefit's
 	// metadata may ask for. An entry of the config may ask for more. Default pull.
@@ -53,7 +54,7 @@ type Config struct {
 	// Limits keep below what GitHub allows.
 	Limits Limits `yaml:"limits"`
 
-	timeFactor float64 // limits and pauses are that many times shorter, for benchmarks and tests; 0: 1
+	timeFactor float64 // limits and pauses are that many times shorter, for tests; 0: 1
 }
 
 // Limits are counted for all daemons on one database together.
@@ -110,14 +111,14 @@ func (c Config) check() error {
 }
 
 func (c Config) checkCredentials() error {
-	app := c.AppID != 0 || !c.PrivateKey.empty()
+	app := c.AppID != 0 || !c.PrivateKey.IsZero()
 	var errs []error
 	switch {
-	case !app && c.Token.empty():
+	case !app && c.Token.IsZero():
 		return errors.New("app_id: is missing; write app_id and private_key_file of a GitHub App, or a token")
-	case app && !c.Token.empty():
+	case app && !c.Token.IsZero():
 		errs = append(errs, errors.New("token: is set beside a GitHub App; keep one of them"))
-	case strings.ContainsFunc(c.Token.reveal(), func(r rune) bool { return r <= ' ' || r > '~' }):
+	case strings.ContainsFunc(c.Token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }):
 		errs = append(errs, errors.New("token: has a blank or a character that no token has; copy it again"))
 	}
 	if app && c.AppID <= 0 {

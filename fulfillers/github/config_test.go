@@ -17,6 +17,7 @@ import (
 	"fulfilld/config"
 	"fulfilld/fulfillers"
 	"fulfilld/grant"
+	"fulfilld/internal/secret"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -25,7 +26,7 @@ func build(edit func(*Config)) (fulfillers.Built, error) {
 	return Kind(nil).Build(func(into any) error { edit(into.(*Config)); return nil })
 }
 
-func asApp(c *Config) { c.AppID, c.PrivateKey = 4711, NewSecret(keyPEM()) }
+func asApp(c *Config) { c.AppID, c.PrivateKey = 4711, secret.New(keyPEM()) }
 
 func TestRepositoriesAreOffWithoutASection(t *testing.T) {
 	k := Kind(nil)
@@ -53,10 +54,10 @@ func TestConfigIsAcceptedInAllItsForms(t *testing.T) {
 		"App": asApp,
 		"PKCS8": func(c *Config) {
 			asApp(c)
-			c.PrivateKey = NewSecret(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})))
+			c.PrivateKey = secret.New(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})))
 		},
-		"OneLine": func(c *Config) { asApp(c); c.PrivateKey = NewSecret(strings.ReplaceAll(keyPEM(), "\n", `\n`)) },
-		"Token":   func(c *Config) { c.Token = NewSecret(pat) },
+		"OneLine": func(c *Config) { asApp(c); c.PrivateKey = secret.New(strings.ReplaceAll(keyPEM(), "\n", `\n`)) },
+		"Token":   func(c *Config) { c.Token = secret.New(pat) },
 		"Lists": func(c *Config) {
 			asApp(c)
 			c.Allow, c.Protect = []string{"acme/*", "acme/pro-*", "Acme/x.y"}, []string{"alice", "583231", "x_corp"}
@@ -72,9 +73,9 @@ func TestConfigIsAcceptedInAllItsForms(t *testing.T) {
 }
 
 func TestConfigProblemsAreAllNamedAtOnce(t *testing.T) {
-	const secret = "hunter2 hunter2"
+	const hidden = "hunter2 hunter2"
 	_, err := build(func(c *Config) {
-		*c = Config{AppID: -1, PrivateKey: NewSecret(secret), Token: NewSecret(secret), MaxPermission: "read", APIURL: "ftp://x:" + secret + "@y",
+		*c = Config{AppID: -1, PrivateKey: secret.New(hidden), Token: secret.New(hidden), MaxPermission: "read", APIURL: "ftp://x:" + hidden + "@y",
 			Allow: []string{"acme/*", "*", "acme", "acme/..", "acme/a/b", "*/pro"}, Protect: []string{"alice", "a b", ""}}
 	})
 	want := `fulfillers.github_repository: token: is set beside a GitHub App; keep one of them
@@ -111,9 +112,12 @@ func TestConfigNamesTheMend(t *testing.T) {
 	for want, edit := range map[string]func(*Config){
 		"app_id: is missing; write app_id":   func(*Config) {},
 		"private_key: must be the App's RSA": func(c *Config) { c.AppID = 1 },
-		"app_id: must be the App's number":   func(c *Config) { c.PrivateKey = NewSecret(keyPEM()) },
-		"token: has a blank":                 func(c *Config) { c.Token = NewSecret("ghp_x\n") },
-		"private_key: must be":               func(c *Config) { asApp(c); c.PrivateKey = NewSecret(string(pem.EncodeToMemory(&pem.Block{Bytes: ec}))) },
+		"app_id: must be the App's number":   func(c *Config) { c.PrivateKey = secret.New(keyPEM()) },
+		"token: has a blank":                 func(c *Config) { c.Token = secret.New("ghp_x\n") },
+		"private_key: must be": func(c *Config) {
+			asApp(c)
+			c.PrivateKey = secret.New(string(pem.EncodeToMemory(&pem.Block{Bytes: ec})))
+		},
 		"api_url: must be a whole https URL": func(c *Config) { asApp(c); c.APIURL = "http://api.github.com/" },
 		"api_url: must be":                   func(c *Config) { asApp(c); c.APIURL = "https://api.github.com/?x" },
 	} {
@@ -139,7 +143,7 @@ fulfillers:
 		t.Fatal(err)
 	}
 	got := b.Fulfiller.(*Fulfiller).config
-	if got.PrivateKey.reveal() != strings.TrimSpace(keyPEM()) || got.MaxPermission != "push" || !got.allows("ACME/pro") {
+	if got.PrivateKey.Reveal() != strings.TrimSpace(keyPEM()) || got.MaxPermission != "push" || !got.allows("ACME/pro") {
 		t.Errorf("%+v", got)
 	}
 	want := []grant.Limit{{Calls: 1, Per: 2 * time.Second}, {Calls: 80, Per: time.Minute}, {Calls: 500, Per: time.Hour}}
@@ -152,14 +156,14 @@ fulfillers:
 }
 
 func TestSecretsDoNotPrint(t *testing.T) {
-	c := Config{Token: NewSecret(pat), PrivateKey: NewSecret(keyPEM())}
+	c := Config{Token: secret.New(pat), PrivateKey: secret.New(keyPEM())}
 	text, err := json.Marshal(c)
 	for _, shown := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", &c), fmt.Sprintf("%s %q %x", c.Token, c.Token, c.Token), string(text)} {
 		if err != nil || strings.Contains(shown, pat) || strings.Contains(shown, "BEGIN") || strings.Contains(shown, fmt.Sprintf("%x", pat)) {
 			t.Errorf("%v: %s", err, shown)
 		}
 	}
-	if got := fmt.Sprint(c.Token, Secret{}); got != "[redacted] " {
+	if got := fmt.Sprint(c.Token, secret.Text{}); got != "[redacted] " {
 		t.Errorf("%q", got)
 	}
 }

@@ -6,20 +6,9 @@ import (
 	"time"
 
 	"fulfilld/fulfillers"
-	"fulfilld/grant"
 )
 
 func inviteLane(repository string) string { return "github:repository:" + repository }
-
-// enter is fulfillers.Enter with a text that is the same at every try: when the
-// turn comes is in Wait.
-func (g *Fulfiller) enter(ctx context.Context, lane string, limits []grant.Limit, urgent bool) error {
-	err := fulfillers.Enter(ctx, g.lanes, lane, limits, urgent)
-	if e := fulfillers.Classify(err); e != nil && e.Class == fulfillers.ClassThrottled {
-		return fulfillers.Throttled(lane, e.Wait, fmt.Errorf("github: %s rests or is full; it goes on by itself", lane))
-	}
-	return err
-}
 
 // write waits for its turn and then does one or more writes: one writer at a
 // time for each installation, below its limits. Revokes are urgent.
@@ -27,7 +16,7 @@ func (r *repository) write(ctx context.Context, urgent bool, do func() error) er
 	if err := r.writable(); err != nil {
 		return err
 	}
-	if err := r.g.enter(ctx, r.by.lane, r.g.config.writes(), urgent); err != nil {
+	if err := fulfillers.Enter(ctx, r.g.lanes, r.by.lane, r.g.config.writes(), urgent); err != nil {
 		return err
 	}
 	select { // only the write itself is waited for here: what is urgent is soon through
@@ -44,7 +33,7 @@ func (r *repository) write(ctx context.Context, urgent bool, do func() error) er
 func (r *repository) invite(ctx context.Context, u user, do func() error) error {
 	key := fmt.Sprintf("%s %d", r.asked, u.id)
 	if !r.g.hasPlace(key) {
-		if err := r.g.enter(ctx, inviteLane(r.asked), r.g.config.invitations(), false); err != nil {
+		if err := fulfillers.Enter(ctx, r.g.lanes, inviteLane(r.asked), r.g.config.invitations(), false); err != nil {
 			return err
 		}
 		r.g.keepPlace(key)

@@ -18,6 +18,7 @@ import (
 	"fulfilld/fulfillers"
 	"fulfilld/grant"
 	"fulfilld/internal/fakegithub"
+	"fulfilld/internal/secret"
 )
 
 const (
@@ -158,8 +159,8 @@ func (w *world) fulfiller(o options) *Fulfiller {
 	w.t.Helper()
 	c := defaults()
 	c.APIURL, c.timeFactor = w.url, 1000
-	if c.AppID, c.PrivateKey = 4711, NewSecret(keyPEM()); o.token {
-		c.AppID, c.PrivateKey, c.Token = 0, Secret{}, NewSecret(pat)
+	if c.AppID, c.PrivateKey = 4711, secret.New(keyPEM()); o.token {
+		c.AppID, c.PrivateKey, c.Token = 0, secret.Text{}, secret.New(pat)
 	}
 	if o.edit != nil {
 		o.edit(&c)
