@@ -26,7 +26,10 @@ type Config struct {
 	// Default: none, the peer's own address counts.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 
-	Admin    Admin    `yaml:"admin"`
+	Admin Admin `yaml:"admin"`
+	// Tokens let a merchant's programs into the API, on both listeners.
+	// Default: none.
+	Tokens   []Token  `yaml:"tokens"`
 	Database Database `yaml:"database"`
 	Redis    Redis    `yaml:"redis"`
 	Webhooks Webhooks `yaml:"webhooks"`
@@ -72,6 +75,17 @@ type Admin struct {
 	// Hosts are host names, beside loopback, that a request may be addressed
 	// to. Default: none.
 	Hosts []string `yaml:"hosts"`
+}
+
+// Token is one program's way into the API.
+type Token struct {
+	// Name says whose it is.
+	Name string `yaml:"name"`
+	// Token is what it sends as its bearer token, at least 24 bytes.
+	Token Secret `yaml:"token" signs:"true"`
+	// Scopes are what it may do, by the platform's names, such as
+	// license_keys:write. The operator's own calls have none.
+	Scopes []string `yaml:"scopes"`
 }
 
 // Database is where the ledger lives.

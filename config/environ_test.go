@@ -45,6 +45,8 @@ func sample(t *testing.T, typ reflect.Type) string {
 		return strings.Repeat("s", 32)
 	case reflect.TypeFor[[]netip.Prefix]():
 		return "10.0.0.0/8,192.168.1.1"
+	case reflect.TypeFor[[]Token]():
+		return `[{"name": "something"}]`
 	case reflect.TypeFor[[]Benefit](), reflect.TypeFor[[]Product]():
 		return `[{"id": "something"}]`
 	}

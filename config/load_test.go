@@ -68,6 +68,7 @@ trusted_proxies: [10.1.2.3, 10.0.0.0/8, "::1"]
 admin: {token: `+key+`, hosts: [admin.example.com]}
 redis: {url: "redis-sentinel://:pw@a:26379,b:26379/0?master=main"}
 webhooks: {polar: {secrets: ["${S}"], tolerance: 1m}}
+tokens: [{name: app, token: "${S}", scopes: ["license_keys:write"]}]
 grace_period: 1d12h
 retention: {ids: 30d, bodies: 7d}
 benefits:
@@ -83,6 +84,7 @@ products:
 	want.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	want.Admin.Token = config.NewSecret(key)
 	want.Admin.Hosts = []string{"admin.example.com"}
+	want.Tokens = []config.Token{{Name: "app", Token: config.NewSecret("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"), Scopes: []string{"license_keys:write"}}}
 	want.Redis.URL = "redis-sentinel://:pw@a:26379,b:26379/0?master=main"
 	want.Webhooks.Polar = config.PolarWebhooks{Secrets: []config.Secret{config.NewSecret("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3")}, Tolerance: time.Minute}
 	want.GracePeriod = 36 * time.Hour

@@ -152,7 +152,7 @@ func TestExampleLoadsWithEverythingUncommented(t *testing.T) {
 	}
 	text = regexp.MustCompile(`(?m)^ *# +[a-z_]+_file: .*\n`).ReplaceAll(text, nil)
 	text = regexp.MustCompile(`(?m)^( *)# ( *(- )?[a-z_]+:( .*)?)$`).ReplaceAll(text, []byte("$1$2"))
-	c := load(t, string(text), "POLAR_WEBHOOK_SECRET="+key, "ADMIN_TOKEN="+key, "POLAR_ACCESS_TOKEN="+key)
+	c := load(t, string(text), "POLAR_WEBHOOK_SECRET="+key, "ADMIN_TOKEN="+key, "DESKTOP_APP_TOKEN="+key+"2", "POLAR_ACCESS_TOKEN="+key)
 	var keys licenseKeys
 	_ = c.Section("license_keys").Decode(&keys)
 	for _, kind := range []string{"github_repository", "discord"} { // what is in them is for the kinds to judge

@@ -27,6 +27,7 @@ func (c *Config) Validate(purpose Purpose) error {
 	if c.MaxRemovals < 0 {
 		v.add("max_removals", "is negative", "write a whole number, or 0 to never be asked")
 	}
+	v.tokens(c)
 	v.benefits(c)
 	v.products(c)
 	v.sections(&c.Fulfillers)

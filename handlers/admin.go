@@ -20,7 +20,8 @@ type AdminLedger interface {
 // AdminOptions is what the operator's listener is made of.
 type AdminOptions struct {
 	Ledger AdminLedger
-	Token  string   // without one nobody is let in
+	Token  string   // the operator's; without one nobody else is let in
+	Tokens []Token  // programs', for what their scopes name
 	Hosts  []string // names a request may be addressed to, beside loopback
 	Listen string   // the listener's address, which is one of them
 	Health http.Handler
@@ -45,37 +46,57 @@ func Admin(o AdminOptions) http.Handler {
 	}
 	a := answers{o.Log}
 	mux := http.NewServeMux()
-	for pattern, e := range map[string]endpoint{
-		"GET /v1/benefits/{$}":               listBenefits(o.Ledger),
-		"GET /v1/benefits/{id}":              getBenefit(o.Ledger),
-		"GET /v1/benefits/{id}/grants":       listBenefitGrants(o.Ledger, o.Ledger),
-		"GET /v1/benefit-grants/{$}":         listGrants(o.Ledger),
-		"GET /v1/benefit-grants/{id}":        getGrant(o.Ledger),
-		"POST /v1/benefit-grants/{id}/retry": retryGrant(o.Ledger, o.Retry),
-		"GET /v1/license-keys/{$}":           listLicenseKeys(o.Ledger),
-		"GET /v1/events/{$}":                 listEvents(o.Ledger),
-		"GET /v1/events/{id}":                getEvent(o.Ledger),
-		"POST /v1/events/{id}/replay":        replayEvent(o.Ledger, o.Replay),
-		"POST /v1/events/replay":             replayFailed(o.Replay),
-		"GET /v1/customers/{$}":              listCustomers(o.Ledger),
-		"GET /v1/customers/{id}":             getCustomer(o.Ledger),
-		"POST /v1/customers/{id}/accounts":   linkAccount(o.Ledger, o.Accounts),
-		"GET /v1/alarms/{$}":                 listAlarms(o.Alarms),
-		"GET /v1/approvals/{$}":              listApprovals(o.Approvals),
-		"POST /v1/approvals/{$}":             approve(o.Approvals),
-
-		"DELETE /v1/customers/{id}/accounts/{provider}": unlinkAccount(o.Accounts),
-	} {
-		mux.Handle(pattern, a.by(e))
-	}
+	a.mount(mux, platformRoutes(o.Ledger))
+	a.mount(mux, operatorRoutes(o))
 	for _, path := range []string{"/v1/benefits", "/v1/benefit-grants", "/v1/license-keys", "/v1/events", "/v1/customers", "/v1/alarms", "/v1/approvals", "/queues"} {
 		mux.HandleFunc("GET "+path, addSlash)
 	}
-	mux.Handle("GET /metrics", o.Metrics)
+	mux.Handle("GET /metrics", a.operator(o.Metrics))
 	if o.Queues != nil {
-		mux.Handle("/queues/", o.Queues)
+		mux.Handle("/queues/", a.operator(o.Queues))
 	}
 	return guard(o, a, http.MaxBytesHandler(Recovered(o.Log, orJSON(a, mux)), maxBody))
+}
+
+// mount adds routes to a mux.
+func (a answers) mount(mux *http.ServeMux, routes map[string]route) {
+	for pattern, to := range routes {
+		mux.Handle(pattern, a.allowed(to))
+	}
+}
+
+// platformRoutes are the platform's own, with its scopes.
+func platformRoutes(l AdminLedger) map[string]route {
+	benefits := []string{"benefits:read", "benefits:write"}
+	customers := []string{"customers:read", "customers:write"}
+	keys := []string{"license_keys:read", "license_keys:write"}
+	return map[string]route{
+		"GET /v1/benefits/{$}":         {benefits, listBenefits(l)},
+		"GET /v1/benefits/{id}":        {benefits, getBenefit(l)},
+		"GET /v1/benefits/{id}/grants": {benefits, listBenefitGrants(l, l)},
+		"GET /v1/benefit-grants/{$}":   {benefits, listGrants(l)},
+		"GET /v1/benefit-grants/{id}":  {benefits, getGrant(l)},
+		"GET /v1/customers/{$}":        {customers, listCustomers(l)},
+		"GET /v1/customers/{id}":       {customers, getCustomer(l)},
+		"GET /v1/license-keys/{$}":     {keys, listLicenseKeys(l)},
+	}
+}
+
+// operatorRoutes are ours.
+func operatorRoutes(o AdminOptions) map[string]route {
+	return map[string]route{
+		"POST /v1/benefit-grants/{id}/retry": {nil, retryGrant(o.Ledger, o.Retry)},
+		"GET /v1/events/{$}":                 {nil, listEvents(o.Ledger)},
+		"GET /v1/events/{id}":                {nil, getEvent(o.Ledger)},
+		"POST /v1/events/{id}/replay":        {nil, replayEvent(o.Ledger, o.Replay)},
+		"POST /v1/events/replay":             {nil, replayFailed(o.Replay)},
+		"POST /v1/customers/{id}/accounts":   {nil, linkAccount(o.Ledger, o.Accounts)},
+		"GET /v1/alarms/{$}":                 {nil, listAlarms(o.Alarms)},
+		"GET /v1/approvals/{$}":              {nil, listApprovals(o.Approvals)},
+		"POST /v1/approvals/{$}":             {nil, approve(o.Approvals)},
+
+		"DELETE /v1/customers/{id}/accounts/{provider}": {nil, unlinkAccount(o.Accounts)},
+	}
 }
 
 // addSlash sends a reader to the list's canonical address.

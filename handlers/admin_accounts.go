@@ -133,7 +133,7 @@ func linkingOf(r *http.Request) (ask linking, err error) {
 	in := json.NewDecoder(r.Body)
 	in.DisallowUnknownFields()
 	if err := in.Decode(&ask); err != nil {
-		return ask, invalid(fieldError{Type: "json_invalid", Loc: []string{"body"}, Msg: "Input should be an object with provider, account and, if it is a member's, member_id"})
+		return ask, invalid(fieldError{Type: "json_invalid", Loc: []string{"body"}, Msg: "Input should be an object with provider, account and, if it is a member's, member_id", Input: ""})
 	}
 	ask.Account = strings.TrimPrefix(strings.TrimSpace(ask.Account), "@")
 	var wrong []fieldError

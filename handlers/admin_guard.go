@@ -1,8 +1,6 @@
 package handlers
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"net"
 	"net/http"
 	"strings"
@@ -14,7 +12,7 @@ func guard(o AdminOptions, a answers, next http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", o.Health)
 	mux.Handle("GET /readyz", o.Health)
-	mux.Handle("/", onlyHosts(o.Hosts, o.Listen, onlyToken(o.Token, a, http.NewCrossOriginProtection().Handler(next))))
+	mux.Handle("/", onlyHosts(o.Hosts, o.Listen, onlyToken(keyringOf(o.Tokens, o.Token), a, http.NewCrossOriginProtection().Handler(next))))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
@@ -62,14 +60,12 @@ func hostname(hostport string) string {
 	return name
 }
 
-// onlyToken asks for the token: as a bearer token, or, where a browser asks, as
+// onlyToken asks for a token: as a bearer token, or, where a browser asks, as
 // the password of basic authentication.
-func onlyToken(token string, a answers, next http.Handler) http.Handler {
-	want := sha256.Sum256([]byte(token))
+func onlyToken(known keyring, a answers, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got := sha256.Sum256([]byte(presented(r)))
-		if token != "" && subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
-			next.ServeHTTP(w, r)
+		if p, ok := known.who(presented(r)); ok {
+			next.ServeHTTP(w, withPrincipal(r, p))
 			return
 		}
 		w.Header().Add("WWW-Authenticate", "Bearer")
@@ -81,9 +77,8 @@ func onlyToken(token string, a answers, next http.Handler) http.Handler {
 }
 
 func presented(r *http.Request) string {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if strings.EqualFold(scheme, "Bearer") {
-		return strings.TrimSpace(token)
+	if token := bearer(r); token != "" {
+		return token
 	}
 	if _, password, ok := r.BasicAuth(); ok && browsable(r) {
 		return password

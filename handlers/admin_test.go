@@ -38,7 +38,7 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), "sqlite://"+t.TempDir()+"/ledger.db", ledger.Options{Fast: true, Route: route})
+	l, err := ledger.Open(t.Context(), "sqlite://"+t.TempDir()+"/ledger.db", ledger.Options{Fast: true, Route: routed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func named(name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "this is", name) })
 }
 
-func route(b grant.Benefit) grant.Route {
+func routed(b grant.Benefit) grant.Route {
 	provider := map[string]string{"github_repository": "github"}[b.Type]
 	return grant.Route{Targets: []grant.Target{{Kind: b.Type, Managed: b.Type != "discord", Origin: "platform", Account: provider}}}
 }

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ type apiError struct {
 	status int
 	Name   string `json:"error"`
 	Detail any    `json:"detail"` // a sentence, or a list of fieldError
+	header map[string]string
 	cause  error
 }
 
@@ -38,9 +40,9 @@ func (e *apiError) Unwrap() error { return e.cause }
 // fieldError is what is wrong with one field of a request.
 type fieldError struct {
 	Type    string         `json:"type"`
-	Loc     []string       `json:"loc"` // "query" or "path", and the field
+	Loc     []string       `json:"loc"` // "query", "path" or "body", and the field
 	Msg     string         `json:"msg"`
-	Input   string         `json:"input"`
+	Input   any            `json:"input"`
 	Context map[string]any `json:"ctx,omitempty"`
 }
 
@@ -71,6 +73,24 @@ func publicError(err error) *apiError {
 // endpoint answers a request with a value, to be written as JSON, or an error.
 type endpoint func(r *http.Request) (any, error)
 
+// answer is an endpoint's value with more than that to say.
+type answer struct {
+	status int // 0: 200
+	header map[string]string
+	body   any // nil: none
+}
+
+func (a answer) write(w http.ResponseWriter) error {
+	for name, value := range a.header {
+		w.Header().Set(name, value)
+	}
+	if a.body == nil {
+		w.WriteHeader(a.status)
+		return nil
+	}
+	return writeJSON(w, cmp.Or(a.status, http.StatusOK), a.body)
+}
+
 // answers makes handlers of endpoints.
 type answers struct{ log *slog.Logger }
 
@@ -81,7 +101,11 @@ func (a answers) by(e endpoint) http.Handler {
 		defer cancel()
 		v, err := e(r.WithContext(ctx))
 		if err == nil {
-			err = writeJSON(w, http.StatusOK, v)
+			more, ok := v.(answer)
+			if !ok {
+				more.body = v
+			}
+			err = more.write(w)
 		}
 		if err != nil && r.Context().Err() == nil { // else nobody is left to tell
 			a.fail(w, r, err)
@@ -94,6 +118,9 @@ func (a answers) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if public.status >= http.StatusInternalServerError {
 		a.log.LogAttrs(r.Context(), slog.LevelError, "request failed",
 			slog.String("method", r.Method), slog.String("route", r.Pattern), slog.Any("err", err))
+	}
+	for name, value := range public.header {
+		w.Header().Set(name, value)
 	}
 	_ = writeJSON(w, public.status, public) // strings and numbers
 }

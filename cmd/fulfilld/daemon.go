@@ -175,18 +175,23 @@ func (d *daemon) publicHandler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("POST /webhooks/polar", handlers.Webhook(handlers.WebhookOptions{
+	receiver := handlers.Webhook(handlers.WebhookOptions{
 		Store: d.ledger, Admit: admitPolar(d.cfg.Webhooks.Polar.Tolerance), Open: open, Accepted: d.queue.Relay.Wake,
 		Reused: func(ev grant.Event) {
 			d.alarms.Raise("webhook_conflict", "a webhook-id came again with another body: "+ev.ID,
 				"Look at `fulfilld events show "+ev.ID+"`; the first body counts.")
 		},
 		Metrics: handlers.NewWebhookMetrics(d.metrics, polar.EventTypes), Log: d.log,
-	}))
-	mux.Handle("GET /healthz", d.health)
-	mux.Handle("GET /readyz", d.health)
-	return mux, nil
+	})
+	return handlers.Public(handlers.PublicOptions{Ledger: d.ledger, Tokens: tokens(d.cfg), Webhook: receiver, Health: d.health, Log: d.log}), nil
+}
+
+// tokens are the programs that may use the API.
+func tokens(cfg *config.Config) (all []handlers.Token) {
+	for _, t := range cfg.Tokens {
+		all = append(all, handlers.Token{Name: t.Name, Text: t.Token.Reveal(), Scopes: t.Scopes})
+	}
+	return all
 }
 
 func (d *daemon) metricsHandler() http.Handler {

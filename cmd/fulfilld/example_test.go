@@ -33,7 +33,7 @@ func TestExampleOfEveryKindIsAccepted(t *testing.T) {
 	}
 	secret := strings.Repeat("s", 32)
 	o := &options{configFile: file, environ: []string{
-		"POLAR_WEBHOOK_SECRET=" + secret, "ADMIN_TOKEN=" + secret, "POLAR_ACCESS_TOKEN=" + secret,
+		"POLAR_WEBHOOK_SECRET=" + secret, "ADMIN_TOKEN=" + secret, "DESKTOP_APP_TOKEN=" + secret + "2", "POLAR_ACCESS_TOKEN=" + secret,
 		"FULFILLD_FULFILLERS_DISCORD_BOT_TOKEN=" + secret,
 		"FULFILLD_FULFILLERS_GITHUB_REPOSITORY_PRIVATE_KEY=" + string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
 	}}

@@ -1,0 +1,125 @@
+package handlers
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Token lets a program into the API, on both listeners, for as much as its
+// scopes name.
+type Token struct {
+	Name   string
+	Text   string
+	Scopes []string // the platform's names, such as license_keys:write
+}
+
+// principal is who asks.
+type principal struct {
+	name   string
+	all    bool // the operator, who may everything
+	scopes []string
+}
+
+func (p principal) may(scopes []string) bool {
+	return p.all || slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(p.scopes, s) })
+}
+
+// keyring knows tokens by their hashes, so that looking one up takes equally long
+// whatever is asked for.
+type keyring []keyed
+
+type keyed struct {
+	sum [sha256.Size]byte
+	principal
+}
+
+func keyringOf(tokens []Token, operator string) keyring {
+	var k keyring
+	for _, t := range tokens {
+		k = append(k, keyed{sha256.Sum256([]byte(t.Text)), principal{name: t.Name, scopes: t.Scopes}})
+	}
+	if operator != "" {
+		k = append(k, keyed{sha256.Sum256([]byte(operator)), principal{name: "operator", all: true}})
+	}
+	return k
+}
+
+func (k keyring) who(token string) (p principal, known bool) {
+	sum := sha256.Sum256([]byte(token))
+	for i := range k {
+		if subtle.ConstantTimeCompare(sum[:], k[i].sum[:]) == 1 {
+			p, known = k[i].principal, true
+		}
+	}
+	return p, known
+}
+
+type principalKey struct{}
+
+func withPrincipal(r *http.Request, p principal) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), principalKey{}, p))
+}
+
+func principalOf(r *http.Request) (principal, bool) {
+	p, ok := r.Context().Value(principalKey{}).(principal)
+	return p, ok
+}
+
+// route is one way into the API.
+type route struct {
+	scopes []string // of which a token needs one; none: the operator's alone
+	do     endpoint
+}
+
+// allowed answers who may.
+func (a answers) allowed(to route) http.Handler {
+	next := a.by(to.do)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, known := principalOf(r)
+		switch {
+		case !known:
+			w.Header().Add("WWW-Authenticate", "Bearer")
+			a.fail(w, r, unauthorized())
+		case !p.may(to.scopes):
+			a.lacking(w, to.scopes)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// operator lets only the operator through.
+func (a answers) operator(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p, _ := principalOf(r); !p.all {
+			a.lacking(w, nil)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+const lackingText = "The request requires higher privileges than provided by the access token."
+
+// lacking is the platform's answer to a token without the scope: the one from RFC
+// 6750, section 3.1.
+func (a answers) lacking(w http.ResponseWriter, scopes []string) {
+	w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", error_description="`+lackingText+`", scope="`+strings.Join(scopes, " ")+`"`)
+	_ = writeJSON(w, http.StatusForbidden, struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}{"insufficient_scope", lackingText}) // strings
+}
+
+// bearer is the token that a program sends.
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
