@@ -53,7 +53,6 @@ type engine struct {
 	now        string // the database's clock, in microseconds
 	applyLock  string // a statement that keeps appliers of a fleet one after another
 	serial     string
-	lockF      string // the same, of the rows named f alone
 	serialed   string // the serial of the row inserted last
 	blob       string
 	bytewise   string // makes a text column sort by its bytes
@@ -126,7 +125,7 @@ func (l *Ledger) Probe(ctx context.Context) error {
 
 // sql fills in the engine's words.
 func (e engine) sql(q string) string {
-	return strings.NewReplacer("{{now}}", e.now, "{{serial}}", e.serial, "{{blob}}", e.blob, "{{bytewise}}", e.bytewise, "{{lock}}", e.lock, "{{lock f}}", e.lockF, "{{serialed}}", e.serialed).Replace(q)
+	return strings.NewReplacer("{{now}}", e.now, "{{serial}}", e.serial, "{{blob}}", e.blob, "{{bytewise}}", e.bytewise, "{{lock}}", e.lock, "{{serialed}}", e.serialed).Replace(q)
 }
 
 func micros(t time.Time) int64 {

@@ -17,7 +17,6 @@ var postgresEngine = engine{
 	bytewise:   `COLLATE "C"`,
 	begin:      "BEGIN",
 	lock:       "FOR UPDATE",
-	lockF:      "FOR UPDATE OF f",
 	writers:    4,
 	serialed:   "lastval()",
 	applyBatch: 32,

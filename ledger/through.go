@@ -19,7 +19,7 @@ func (l *Ledger) Through(ctx context.Context, id string, act func(context.Contex
 		found bool
 	}
 	got, err := ask(ctx, l.writers, work, func(t *tx) (seen, error) {
-		h, err := l.held(t, id, ` AND f.due_at > 0 AND f.due_at <= {{now}} AND f.lease_until <= {{now}} {{lock f}}`)
+		h, err := l.heldIfDue(t, id)
 		if errors.Is(err, ErrNotFound) { // no error: it would undo the neighbours' commit
 			return seen{}, nil
 		}
@@ -40,6 +40,21 @@ func (l *Ledger) Through(ctx context.Context, id string, act func(context.Contex
 		err = ErrNotFound
 	}
 	return got.again, err
+}
+
+// heldIfDue is held for what is due and nobody's. On Postgres the row is locked by
+// a statement of its own: one that waited for the lock would see the new
+// generation of the row it has locked, and the facts as they were before.
+func (l *Ledger) heldIfDue(t *tx, id string) (h grant.Held, err error) {
+	const due = ` AND f.due_at > 0 AND f.due_at <= {{now}} AND f.lease_until <= {{now}}`
+	if l.engine.lock == "" {
+		return l.held(t, id, due)
+	}
+	var one int64
+	if err := t.row(`SELECT 1 FROM fulfilments f WHERE f.id = $1`+due+` {{lock}}`, []any{id}, &one); err != nil {
+		return h, err
+	}
+	return l.held(t, id, "")
 }
 
 // insideKey finds the transaction that a context's call belongs to.

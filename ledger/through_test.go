@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"sync"
 	"testing"
@@ -84,4 +85,39 @@ func TestThroughLeavesALeaseAlone(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Another process changes what is owed while Through waits for the row.
+func TestThroughActsOnTheFactsOfTheGenerationItHasLocked(t *testing.T) {
+	t.Parallel()
+	s := open(t, postgresURL(t), Options{Fast: true})
+	s.hear(news(benefit(1), granted("g", 1)))
+	db, err := sql.Open("pgx", s.url)
+	must(t, err)
+	defer db.Close()
+	other, err := db.BeginTx(t.Context(), nil)
+	must(t, err)
+	defer func() { _ = other.Rollback() }()
+	for _, change := range []string{
+		`UPDATE grants SET revoke_at = grant_at + 1, revoke_sent = grant_sent + 1`,
+		`UPDATE fulfilments SET generation = 2, wanted = 'revoked', state = 'revoking'`,
+	} {
+		_, err := other.ExecContext(t.Context(), change)
+		must(t, err)
+	}
+	got := make(chan grant.Held, 1)
+	go func() {
+		_, _ = s.Through(t.Context(), keys, func(_ context.Context, h grant.Held) grant.Outcome {
+			got <- h
+			return grant.Outcome{Action: grant.DoRevoke, State: grant.Revoked, Done: true}
+		})
+		close(got)
+	}()
+	for waiting := 0; waiting == 0; {
+		must(t, db.QueryRowContext(t.Context(), `SELECT count(*) FROM pg_locks WHERE NOT granted`).Scan(&waiting))
+	}
+	must(t, other.Commit())
+	if h := <-got; h.Generation != 2 || h.Verdict.Desired != grant.OwedRevoked {
+		t.Errorf("generation %d is judged as %q", h.Generation, h.Verdict.Desired)
+	}
 }
