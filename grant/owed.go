@@ -95,28 +95,37 @@ func (f Facts) tombstone() string {
 	return ""
 }
 
+// end is when ExpiresAfter will have passed; zero for never.
+func (f Facts) end() time.Time {
+	if f.ExpiresAfter <= 0 || f.FirstGranted.IsZero() {
+		return time.Time{}
+	}
+	return f.FirstGranted.Add(f.ExpiresAfter)
+}
+
+func (f Facts) expired(now time.Time) bool { return !f.end().IsZero() && !now.Before(f.end()) }
+
 // expire ends a granted verdict once ExpiresAfter has passed.
 func (f Facts) expire(v Verdict, now time.Time) Verdict {
-	if v.Desired != OwedGranted || f.ExpiresAfter <= 0 || f.FirstGranted.IsZero() {
-		return v
-	}
-	end := f.FirstGranted.Add(f.ExpiresAfter)
-	if !now.Before(end) {
+	end := f.end()
+	switch {
+	case v.Desired != OwedGranted || end.IsZero():
+	case f.expired(now):
 		return Verdict{Desired: OwedRevoked, Because: "expired"}
-	}
-	if v.Again.IsZero() || end.Before(v.Again) {
+	case v.Again.IsZero() || end.Before(v.Again):
 		v.Again = end
 	}
 	return v
 }
 
-// shop is the verdict of whoever sells: the platform or the own catalogue.
+// shop is the verdict of whoever sells: the platform or the own catalogue. What
+// has expired cannot be forgiven, or the end of the grace would end it once more.
 func (f Facts) shop(now time.Time) Verdict {
 	v := f.platform()
 	if f.Source == Catalogue {
 		v = f.catalogue()
 	}
-	if v.Desired == OwedRevoked {
+	if v.Desired == OwedRevoked && !f.expired(now) {
 		if until, why := f.forgiven(now); why != "" {
 			return Verdict{OwedGranted, why, until}
 		}

@@ -108,6 +108,7 @@ func TestExpiryCountsFromTheFirstGrant(t *testing.T) {
 		{"FirstGrantNotKnown", func(f *grant.Facts) { f.ExpiresAfter, f.FirstGranted = time.Hour, time.Time{} }, owed("granted")},
 		{"BeforeTheEndOfGrace", func(f *grant.Facts) { pastDue(f); f.ExpiresAfter = 11 * time.Hour }, until(owed("grace"), hours(1))},
 		{"AfterTheEndOfGrace", func(f *grant.Facts) { pastDue(f); f.ExpiresAfter = 20 * time.Hour }, until(owed("grace"), hours(2))},
+		{"WithinGrace", func(f *grant.Facts) { pastDue(f); f.ExpiresAfter = 10 * time.Hour }, gone("revoked")},
 		{"RevokedAnyway", func(f *grant.Facts) { f.ExpiresAfter, f.Said.Revoked = 20*time.Hour, version(-1) }, gone("revoked")},
 	})
 }
