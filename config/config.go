@@ -3,8 +3,8 @@
 //
 // It reports every problem at once, each with its path, its place and what to
 // write instead. It must not know a vendor's fields (a kind decodes its own
-// [Section]), must not reach the network, and imports no other package of the
-// project.
+// [Section]), must not reach the network, and imports nothing of the project but
+// what keeps secrets from being printed.
 package config
 
 import (
