@@ -118,7 +118,7 @@ func orJSON(a answers, mux *http.ServeMux) http.Handler {
 		h.ServeHTTP(m, r)
 		switch m.status {
 		case http.StatusNotFound:
-			a.fail(w, r, notFound())
+			a.fail(w, r, noRoute())
 		case http.StatusMethodNotAllowed:
 			a.fail(w, r, &apiError{status: m.status, Name: "MethodNotAllowed", Detail: "Method Not Allowed"})
 		}

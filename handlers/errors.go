@@ -20,7 +20,7 @@ const answerWithin = 20 * time.Second
 // Error and Detail are public; the cause is for the log.
 type apiError struct {
 	status int
-	Name   string `json:"error"`
+	Name   string `json:"error,omitempty"`
 	Detail any    `json:"detail"` // a sentence, or a list of fieldError
 	header map[string]string
 	cause  error
@@ -53,6 +53,9 @@ func invalid(fields ...fieldError) *apiError {
 func notFound() *apiError {
 	return &apiError{status: http.StatusNotFound, Name: "ResourceNotFound", Detail: "Not found"}
 }
+
+// noRoute is for an address that is nobody's.
+func noRoute() *apiError { return &apiError{status: http.StatusNotFound, Detail: "Not Found"} }
 
 func unauthorized() *apiError {
 	return &apiError{status: http.StatusUnauthorized, Name: "Unauthorized", Detail: "Unauthorized"}

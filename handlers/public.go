@@ -21,14 +21,13 @@ func Public(o PublicOptions) http.Handler {
 		o.Log = slog.Default()
 	}
 	a := answers{o.Log}
-	api := http.NewServeMux()
-	a.mount(api, platformRoutes(o.Ledger))
 	tokens := keyringOf(o.Tokens, "")
 	mux := http.NewServeMux()
+	a.mount(mux, platformRoutes(o.Ledger))
 	mux.Handle("POST /webhooks/polar", o.Webhook)
 	mux.Handle("GET /healthz", o.Health)
 	mux.Handle("GET /readyz", o.Health)
-	mux.Handle("/", http.MaxBytesHandler(orJSON(a, api), maxBody))
+	next := orJSON(a, mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
@@ -36,6 +35,6 @@ func Public(o PublicOptions) http.Handler {
 		if p, ok := tokens.who(bearer(r)); ok {
 			r = withPrincipal(r, p)
 		}
-		mux.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 	})
 }

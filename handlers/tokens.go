@@ -77,7 +77,7 @@ type route struct {
 
 // allowed answers who may.
 func (a answers) allowed(to route) http.Handler {
-	next := a.by(to.do)
+	next := http.MaxBytesHandler(a.by(to.do), maxBody)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, known := principalOf(r)
 		switch {

@@ -37,6 +37,7 @@ func TestATokenMayWhatItsScopesName(t *testing.T) {
 		{"NothingThere", "GET /v1/nothing\nAuthorization: ", 404},
 		{"Metrics", "GET /metrics\nAuthorization: Bearer " + appToken, 404},
 		{"Queues", "GET /queues/\nAuthorization: Bearer " + appToken, 404},
+		{"WebhookByAnotherMethod", "GET /webhooks/polar\nAuthorization: ", 405},
 		{"Webhook", "POST /webhooks/polar\nAuthorization: ", 200},
 		{"Health", "GET /healthz\nAuthorization: ", 200},
 	} {

@@ -163,13 +163,14 @@ func explain(detail json.RawMessage) string {
 		return plain(sentence)
 	}
 	var fields []struct {
-		Loc        []string
-		Msg, Input string
+		Loc   []string
+		Msg   string
+		Input any
 	}
 	_ = json.Unmarshal(detail, &fields) // else there is nothing to say
 	var parts []string
 	for _, f := range fields {
-		parts = append(parts, fmt.Sprintf("%s %q: %s", strings.Join(f.Loc, " "), f.Input, f.Msg))
+		parts = append(parts, fmt.Sprintf("%s %q: %s", strings.Join(f.Loc, " "), fmt.Sprint(f.Input), f.Msg))
 	}
 	return plain(strings.Join(parts, "; "))
 }
