@@ -119,7 +119,7 @@ func (c *adminClient) do(ctx context.Context, r request) ([]byte, error) {
 	if err != nil {
 		return nil, c.unreachable(err)
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode/100 != 2 {
 		return nil, c.refusal(resp, body)
 	}
 	return body, nil
@@ -136,7 +136,7 @@ func (c *adminClient) unreachable(err error) error {
 	return &exitError{exitUnreachable, fmt.Errorf("no answer from %s; is `fulfilld serve` running? %w", c.base, err)}
 }
 
-// refusal says what an answer other than 200 means to the operator.
+// refusal says what an answer other than 2xx means to the operator.
 func (c *adminClient) refusal(resp *http.Response, body []byte) error {
 	var e struct {
 		Error  string
