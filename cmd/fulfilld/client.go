@@ -119,7 +119,7 @@ func (c *adminClient) do(ctx context.Context, r request) ([]byte, error) {
 	if err != nil {
 		return nil, c.unreachable(err)
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusNoContent {
 		return nil, c.refusal(resp, body)
 	}
 	return body, nil
@@ -136,7 +136,7 @@ func (c *adminClient) unreachable(err error) error {
 	return &exitError{exitUnreachable, fmt.Errorf("no answer from %s; is `fulfilld serve` running? %w", c.base, err)}
 }
 
-// refusal says what an answer other than 200 means to the operator.
+// refusal says what an answer other than 200 and 204 means to the operator.
 func (c *adminClient) refusal(resp *http.Response, body []byte) error {
 	var e struct {
 		Error  string
@@ -189,7 +189,7 @@ func ask[T any](cmd *cobra.Command, connect connector, method, path string, q ur
 	return exchange(cmd, connect, request{method: method, path: path, query: q}, show)
 }
 
-// exchange sends a request and shows its answer: as it came with --json, else by show.
+// exchange sends a request and shows its answer.
 func exchange[T any](cmd *cobra.Command, connect connector, r request, show func(w io.Writer, v T) error) error {
 	c, err := connect(cmd)
 	if err != nil {
@@ -199,6 +199,11 @@ func exchange[T any](cmd *cobra.Command, connect connector, r request, show func
 	if err != nil {
 		return err
 	}
+	return present(cmd, body, show)
+}
+
+// present shows an answer: as it came with --json, else by show.
+func present[T any](cmd *cobra.Command, body []byte, show func(w io.Writer, v T) error) error {
 	if raw, _ := cmd.Flags().GetBool("json"); raw {
 		return showJSON(cmd.OutOrStdout(), body)
 	}
