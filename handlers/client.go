@@ -57,22 +57,27 @@ func newClients(l ClientLimits) *clients {
 	}
 }
 
-// admit does what a client asks about a key, unless they ask too much. Nil clients
-// may ask as much as they like.
+// shutOut refuses a client that has guessed too much, before anything of theirs is
+// read. Nil clients may ask as much as they like; so may they below.
+func (c *clients) shutOut(r *http.Request) error {
+	if c == nil {
+		return nil
+	}
+	return tooMany(c.guessing.Out(c.address(r)))
+}
+
+// admit does what a client asks about a key, unless they ask too much.
 func (c *clients) admit(r *http.Request, key string, do func() (any, error)) (any, error) {
 	if c == nil {
 		return do()
 	}
 	who := c.address(r)
-	wait := c.guessing.Out(who)
-	if wait == 0 {
-		wait = c.asking.Enter(maphash.Comparable(c.seed, struct {
-			who netip.Addr
-			key string
-		}{who, key}))
-	}
-	if wait > 0 {
-		return nil, tooMany(wait)
+	about := maphash.Comparable(c.seed, struct {
+		who netip.Addr
+		key string
+	}{who, key})
+	if err := tooMany(c.asking.Enter(about)); err != nil {
+		return nil, err
 	}
 	v, err := do()
 	var refusal *grant.KeyRefusal
@@ -82,7 +87,11 @@ func (c *clients) admit(r *http.Request, key string, do func() (any, error)) (an
 	return v, err
 }
 
-func tooMany(wait time.Duration) *apiError {
+// tooMany is the answer to who must wait; nil for no wait.
+func tooMany(wait time.Duration) error {
+	if wait <= 0 {
+		return nil
+	}
 	e := &apiError{status: http.StatusTooManyRequests, Name: "TooManyRequests", Detail: "Too many requests. Try again later."}
 	e.header = map[string]string{"Retry-After": strconv.Itoa(int(math.Ceil(wait.Seconds())))}
 	return withCode(e, rateLimited)

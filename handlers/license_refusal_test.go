@@ -33,7 +33,7 @@ func counter(t *testing.T) (d *desk, keyID, activationID string) {
 	return d, keyID, decode[struct{ ID string }](t, w.Body.Bytes()).ID
 }
 
-// refused is an answer: its status, its code and its body.
+// refusedAs is an answer: its status, its code and its body.
 type refusedAs struct {
 	status     int
 	code, body string
@@ -53,11 +53,6 @@ func TestEveryRefusalIsThePlatformsWithACode(t *testing.T) {
 	gone := func(detail string) string { return plainly("ResourceNotFound", detail) }
 	no := func(detail string) string { return plainly("NotPermitted", detail) }
 	const inactive, other = "License key is no longer active.", `{"key":"ACME-1C285B2D-E304DA","organization_id":"00000000-0000-4000-8000-000000000009"`
-	free := func(d *desk) { // the place that is taken
-		if err := d.ledger.DeactivateKey(d.t.Context(), grant.KeyUse{Key: "ACME-1C285B2D-E304DA", OrganizationID: id("org", 1), ActivationID: at}); err != nil {
-			d.t.Fatal(err)
-		}
-	}
 	for _, tt := range []struct {
 		name, patch string // what the merchant says first
 		call, body  string
@@ -96,7 +91,6 @@ func TestEveryRefusalIsThePlatformsWithACode(t *testing.T) {
 		}
 		d.wants(tt.name, request, tt.want)
 	}
-	free(d)
 }
 
 // wants asks, and checks how it is refused; of an answer that is good the body is

@@ -41,6 +41,9 @@ func licenseForm(r *http.Request) (*form, error) {
 // if there are any, before anything else is done.
 func aboutKey(c *clients, told tellings, do func(r *http.Request, f *form, u grant.KeyUse) (any, error)) endpoint {
 	return coded(told, func(r *http.Request) (any, error) {
+		if err := c.shutOut(r); err != nil {
+			return nil, err
+		}
 		f, err := licenseForm(r)
 		if err != nil {
 			return nil, err
