@@ -23,6 +23,11 @@ func (v *validation) addresses(c *Config) {
 			v.add(fmt.Sprintf("admin.hosts[%d]", i), fmt.Sprintf("%q is not a host name", redactURL(host)), "write the name alone, as in admin.example.com")
 		}
 	}
+	for i, p := range c.TrustedProxies {
+		if p.Bits() == 0 {
+			v.add(fmt.Sprintf("trusted_proxies[%d]", i), p.String()+" is everybody, who could then write any address", "name your proxies alone, as in 10.0.0.0/8")
+		}
+	}
 	v.publicURL(c.PublicURL)
 	v.webURL("alerts.url", c.Alerts.URL, "write a URL such as https://example.com/alarm")
 	v.database(c.Database.URL)

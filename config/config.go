@@ -29,7 +29,10 @@ type Config struct {
 	Admin Admin `yaml:"admin"`
 	// Tokens let a merchant's programs into the API, on both listeners.
 	// Default: none.
-	Tokens   []Token  `yaml:"tokens"`
+	Tokens []Token `yaml:"tokens"`
+	// LicenseAPI limits what apps may ask without a token.
+	LicenseAPI LicenseAPI `yaml:"license_api"`
+
 	Database Database `yaml:"database"`
 	Redis    Redis    `yaml:"redis"`
 	Webhooks Webhooks `yaml:"webhooks"`
@@ -86,6 +89,22 @@ type Token struct {
 	// Scopes are what it may do, by the platform's names, such as
 	// license_keys:write. The operator's own calls have none.
 	Scopes []string `yaml:"scopes"`
+}
+
+// LicenseAPI limits each client of the license routes that need no token. A
+// client is an address, or of IPv6 a /64; see TrustedProxies.
+type LicenseAPI struct {
+	// Rate is how many requests a second a client may make about one key.
+	// Default 3.
+	Rate int `yaml:"rate"`
+	// Guesses is how many requests a second a client may make about keys that
+	// there are not. It is for everybody behind one address. Default 50.
+	Guesses int `yaml:"guesses"`
+	// Block is how long a client that asks more is refused. Default 60s.
+	Block time.Duration `yaml:"block"`
+	// Clients is how many are remembered, at some 200 bytes each; who came
+	// longest ago is forgotten. Default 100000.
+	Clients int `yaml:"clients"`
 }
 
 // Database is where the ledger lives.

@@ -24,6 +24,7 @@ func Default() *Config {
 	c := &Config{
 		Listen:          "127.0.0.1:8080",
 		Admin:           Admin{Listen: "127.0.0.1:9090"},
+		LicenseAPI:      LicenseAPI{Rate: 3, Guesses: 50, Block: time.Minute, Clients: 100_000},
 		Database:        Database{URL: "sqlite://./data/fulfilld.db"},
 		Webhooks:        Webhooks{Polar: PolarWebhooks{Tolerance: 5 * time.Minute}},
 		Polar:           Polar{Server: "production"},

@@ -164,3 +164,17 @@ func FuzzLoadNeverPanics(f *testing.F) {
 		}
 	})
 }
+
+func TestLimitsThatLetNobodyInAreRefused(t *testing.T) {
+	t.Parallel()
+	c := load(t, "trusted_proxies: [0.0.0.0/0]\nlicense_api: {rate: -1, guesses: 2000000, block: 1ms, clients: -5}\n")
+	want := `trusted_proxies[0]: 0.0.0.0/0 is everybody, who could then write any address; name your proxies alone, as in 10.0.0.0/8 (fulfilld.yaml:1)
+license_api.block: 1ms is shorter than a second; write how long a client that asks too much is refused, as in block: 60s (fulfilld.yaml:2)
+license_api.clients: -5 is not between 1 and 10000000; write how many clients are remembered, as in clients: 100000 (fulfilld.yaml:2)
+license_api.guesses: 2000000 is not between 1 and 1000000; write how many requests a second one client may make about unknown keys, as in guesses: 50 (fulfilld.yaml:2)
+license_api.rate: -1 is not between 1 and 1000000; write how many requests a second one client may make about one key, as in rate: 3 (fulfilld.yaml:2)
+`
+	if got := problems(c, config.Other); got != want {
+		t.Errorf("got\n%s", got)
+	}
+}

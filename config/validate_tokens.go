@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // scopes are the platform's, as far as there is something here that takes them.
@@ -33,6 +34,27 @@ func (v *validation) tokens(c *Config) {
 				v.add(fmt.Sprintf("%s.scopes[%d]", path, j), fmt.Sprintf("%q is not a scope", s), fmt.Sprintf("did you mean %q?", closestOr(s, scopes)))
 			}
 		}
+	}
+}
+
+// licenseAPI refuses limits that would let nobody in, or remember more than a
+// small machine has room for.
+func (v *validation) licenseAPI(l LicenseAPI) {
+	for _, n := range []struct {
+		name       string
+		value, max int
+		instead    string
+	}{
+		{"rate", l.Rate, 1_000_000, "write how many requests a second one client may make about one key, as in rate: 3"},
+		{"guesses", l.Guesses, 1_000_000, "write how many requests a second one client may make about unknown keys, as in guesses: 50"},
+		{"clients", l.Clients, 10_000_000, "write how many clients are remembered, as in clients: 100000"},
+	} {
+		if n.value < 1 || n.value > n.max {
+			v.add("license_api."+n.name, fmt.Sprintf("%d is not between 1 and %d", n.value, n.max), n.instead)
+		}
+	}
+	if l.Block < time.Second {
+		v.add("license_api.block", formatDuration(l.Block)+" is shorter than a second", "write how long a client that asks too much is refused, as in block: 60s")
 	}
 }
 

@@ -10,7 +10,7 @@ type LicenseKey struct {
 	BenefitID      string
 	CustomerID     string
 	OrganizationID string
-	Key            string // secret: never in lists, journal or logs
+	Key            string // secret: only in the API, never in properties, journal or logs
 	DisplayKey     string
 	Active         bool // false once revoked
 
@@ -37,4 +37,17 @@ func (k LicenseKey) Status() string {
 	default:
 		return "granted"
 	}
+}
+
+// Unlimited is the merchant's word that there is no limit.
+const Unlimited = -1
+
+// LicenseKeyEdit is what the merchant changes of a key; nil and empty leave a
+// field as it is.
+type LicenseKeyEdit struct {
+	Status           string // granted, revoked or disabled
+	Usage            *int64
+	LimitActivations *int64 // or Unlimited
+	LimitUsage       *int64
+	ExpiresAt        *time.Time // zero: never
 }

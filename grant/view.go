@@ -35,8 +35,8 @@ type GrantFilter struct {
 
 // LicenseKeyFilter chooses license keys; an empty field chooses all.
 type LicenseKeyFilter struct {
-	OrganizationIDs, BenefitIDs []string
-	Statuses                    []string // see [LicenseKey.Status]
+	OrganizationIDs, BenefitIDs, CustomerIDs []string
+	Statuses                                 []string // see [LicenseKey.Status]
 }
 
 // EventFilter chooses events; an empty field chooses all.
@@ -95,7 +95,7 @@ type Attempt struct {
 	First, Last  time.Time
 }
 
-// LicenseKeyView is a license key in a list. Its Key is empty.
+// LicenseKeyView is a license key with whose it is.
 type LicenseKeyView struct {
 	LicenseKey
 	Customer Customer

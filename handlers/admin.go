@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 
 	"fulfilld/internal/alarm"
@@ -13,6 +14,8 @@ type AdminLedger interface {
 	BenefitList
 	GrantList
 	LicenseKeyList
+	LicenseKeyDesk
+	LicenseKeyUse
 	EventList
 	CustomerList
 }
@@ -69,8 +72,8 @@ func (a answers) mount(mux *http.ServeMux, routes map[string]route) {
 func platformRoutes(l AdminLedger) map[string]route {
 	benefits := []string{"benefits:read", "benefits:write"}
 	customers := []string{"customers:read", "customers:write"}
-	keys := []string{"license_keys:read", "license_keys:write"}
-	return map[string]route{
+	all := licenseKeyRoutes(l)
+	maps.Copy(all, map[string]route{
 		"GET /v1/benefits/{$}":         {benefits, listBenefits(l)},
 		"GET /v1/benefits/{id}":        {benefits, getBenefit(l)},
 		"GET /v1/benefits/{id}/grants": {benefits, listBenefitGrants(l, l)},
@@ -78,8 +81,8 @@ func platformRoutes(l AdminLedger) map[string]route {
 		"GET /v1/benefit-grants/{id}":  {benefits, getGrant(l)},
 		"GET /v1/customers/{$}":        {customers, listCustomers(l)},
 		"GET /v1/customers/{id}":       {customers, getCustomer(l)},
-		"GET /v1/license-keys/{$}":     {keys, listLicenseKeys(l)},
-	}
+	})
+	return all
 }
 
 // operatorRoutes are ours.

@@ -25,7 +25,7 @@ func TestADeletedCustomerIsAnsweredByIDOnly(t *testing.T) {
 	}
 	for _, path := range []string{"/v1/benefit-grants/", "/v1/benefit-grants/" + id("grant", 1), "/v1/license-keys/", "/v1/customers/"} {
 		w := d.ask("GET " + path)
-		if body := w.Body.String(); w.Code != 200 || strings.Contains(strings.ToLower(body), "ada") || strings.Contains(body, "usr_1") {
+		if body := strings.ReplaceAll(w.Body.String(), `"metadata"`, ""); w.Code != 200 || strings.Contains(strings.ToLower(body), "ada") || strings.Contains(body, "usr_1") {
 			t.Errorf("%s: %d %s", path, w.Code, body)
 		}
 	}

@@ -22,11 +22,6 @@ type GrantList interface {
 	HoldsOf(ctx context.Context, fulfilmentID string) ([]grant.Hold, error)
 }
 
-// LicenseKeyList is where license keys are looked up.
-type LicenseKeyList interface {
-	LicenseKeys(ctx context.Context, f grant.LicenseKeyFilter, p grant.Page) ([]grant.LicenseKeyView, int64, error)
-}
-
 // stamp is a time as the platform writes it: UTC, microseconds unless they are
 // zero, null for none.
 type stamp time.Time
@@ -111,51 +106,4 @@ func benefitItem(b grant.Benefit) any {
 		Metadata       map[string]any  `json:"metadata"`
 		Properties     json.RawMessage `json:"properties"`
 	}{b.ID, b.Type, b.Description, !b.DeletedAt.IsZero(), text(b.OrganizationID), b.Metadata, object(b.Properties, "{}")}
-}
-
-func listLicenseKeys(l LicenseKeyList) endpoint {
-	return func(r *http.Request) (any, error) {
-		q := queryOf(r)
-		f := grant.LicenseKeyFilter{
-			OrganizationIDs: q.ids("organization_id"), BenefitIDs: q.ids("benefit_id"),
-			Statuses: words(q, "status", "granted", "revoked", "disabled"),
-		}
-		p := q.page()
-		if err := q.err(); err != nil {
-			return nil, err
-		}
-		all, total, err := l.LicenseKeys(r.Context(), f, p)
-		return listingOf(all, total, p, licenseKeyOf), err
-	}
-}
-
-// licenseKeyItem is the platform's LicenseKeyRead, except that a list never
-// shows a whole key: key is the display key, such as ****-E304DA.
-type licenseKeyItem struct {
-	ID               string          `json:"id"`
-	CreatedAt        stamp           `json:"created_at"`
-	ModifiedAt       stamp           `json:"modified_at"`
-	OrganizationID   string          `json:"organization_id"`
-	CustomerID       string          `json:"customer_id"`
-	Customer         json.RawMessage `json:"customer"`
-	BenefitID        string          `json:"benefit_id"`
-	Key              string          `json:"key"`
-	DisplayKey       string          `json:"display_key"`
-	Status           string          `json:"status"`
-	LimitActivations *int64          `json:"limit_activations"`
-	Usage            int64           `json:"usage"`
-	LimitUsage       *int64          `json:"limit_usage"`
-	Validations      int64           `json:"validations"`
-	LastValidatedAt  stamp           `json:"last_validated_at"`
-	ExpiresAt        stamp           `json:"expires_at"`
-}
-
-func licenseKeyOf(k grant.LicenseKeyView) licenseKeyItem {
-	return licenseKeyItem{
-		ID: k.ID, CreatedAt: stamp(k.CreatedAt), ModifiedAt: stamp(k.ModifiedAt), OrganizationID: k.OrganizationID,
-		CustomerID: k.CustomerID, Customer: object(k.Customer.Body, "null"), BenefitID: k.BenefitID,
-		Key: k.DisplayKey, DisplayKey: k.DisplayKey, Status: k.Status(),
-		LimitActivations: k.LimitActivations, Usage: k.Usage, LimitUsage: k.LimitUsage, Validations: k.Validations,
-		LastValidatedAt: stamp(k.LastValidatedAt), ExpiresAt: stamp(k.ExpiresAt),
-	}
 }

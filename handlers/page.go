@@ -160,11 +160,14 @@ func parseID(text string) (id, problem string) {
 }
 
 // pathID reads the id in a request's path.
-func pathID(r *http.Request) (string, error) {
-	text := r.PathValue("id")
+func pathID(r *http.Request) (string, error) { return pathField(r, "id") }
+
+// pathField reads an id of another name.
+func pathField(r *http.Request, name string) (string, error) {
+	text := r.PathValue(name)
 	id, problem := parseID(text)
 	if problem != "" {
-		return "", invalid(fieldError{"uuid_parsing", []string{"path", "id"}, "Input should be a valid UUID, " + problem, text, map[string]any{"error": problem}})
+		return "", invalid(fieldError{"uuid_parsing", []string{"path", name}, "Input should be a valid UUID, " + problem, text, map[string]any{"error": problem}})
 	}
 	return id, nil
 }

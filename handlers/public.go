@@ -9,13 +9,15 @@ import (
 type PublicOptions struct {
 	Ledger  AdminLedger
 	Tokens  []Token
+	Clients ClientLimits // of those without a token
 	Webhook http.Handler // the platform's events
 	Health  http.Handler
 	Log     *slog.Logger // nil for the default
 }
 
-// Public is what may be reached from everywhere: webhooks, and the API for tokens
-// with scopes. The operator's token is not one of them.
+// Public is what may be reached from everywhere: webhooks, the API for tokens with
+// scopes, and what apps ask about license keys without one. The operator's token
+// is not one of them.
 func Public(o PublicOptions) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -24,6 +26,9 @@ func Public(o PublicOptions) http.Handler {
 	tokens := keyringOf(o.Tokens, "")
 	mux := http.NewServeMux()
 	a.mount(mux, platformRoutes(o.Ledger))
+	for pattern, e := range publicKeyRoutes(o.Ledger, newClients(o.Clients)) {
+		mux.Handle(pattern, a.open(e))
+	}
 	mux.Handle("POST /webhooks/polar", o.Webhook)
 	mux.Handle("GET /healthz", o.Health)
 	mux.Handle("GET /readyz", o.Health)

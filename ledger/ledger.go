@@ -44,6 +44,7 @@ type Ledger struct {
 	daemon  string // names this process's events
 	read    *reader
 	writers *writers
+	tally   *tally
 	close   []func() error
 }
 
@@ -98,7 +99,8 @@ func (l *Ledger) start(ctx context.Context, write *sql.DB, log *walLog) error {
 		return fmt.Errorf("ledger: %w", err)
 	}
 	l.writers = w
-	l.close = append(l.close, w.stop)
+	l.tally = newTally(l.writeValidations)
+	l.close = append(l.close, w.stop, l.tally.stop)
 	return nil
 }
 

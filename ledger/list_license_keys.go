@@ -14,12 +14,18 @@ var statuses = map[string]string{
 	"revoked":  `(k.active = 0 OR k.merchant_status = 'revoked')`,
 }
 
-// LicenseKeys lists license keys, the newest first, and counts them. The keys
-// themselves are left out.
+// keyViewColumns are a key k and its customer c, as scanLicenseKeyView reads them.
+const (
+	keyViewColumns = `k.*, coalesce(c.email, ''), coalesce(c.name, ''), coalesce(c.deleted_at, 0), coalesce(c.body, '')`
+	withCustomer   = ` LEFT JOIN customers c ON c.id = k.customer_id`
+)
+
+// LicenseKeys lists license keys, the newest first, and counts them.
 func (l *Ledger) LicenseKeys(ctx context.Context, f grant.LicenseKeyFilter, p grant.Page) ([]grant.LicenseKeyView, int64, error) {
-	s := selection{from: `(SELECT ` + licenseColumns + ` FROM license_keys) k LEFT JOIN customers c ON c.id = k.customer_id`}
+	s := selection{from: `(SELECT ` + licenseColumns + ` FROM license_keys) k` + withCustomer}
 	in(&s, "k.organization_id", f.OrganizationIDs)
 	in(&s, "k.benefit_id", f.BenefitIDs)
+	in(&s, "k.customer_id", f.CustomerIDs)
 	if len(f.Statuses) > 0 {
 		any := []string{"1 = 0"}
 		for _, status := range f.Statuses {
@@ -29,14 +35,13 @@ func (l *Ledger) LicenseKeys(ctx context.Context, f grant.LicenseKeyFilter, p gr
 		}
 		s.and("(" + strings.Join(any, " OR ") + ")")
 	}
-	return list(ctx, l, s, `k.*, coalesce(c.email, ''), coalesce(c.name, ''), coalesce(c.body, '')`,
-		" ORDER BY k.created_at DESC, k.id DESC", p, scanLicenseKeyView)
+	return list(ctx, l, s, keyViewColumns, " ORDER BY k.created_at DESC, k.id DESC", p, scanLicenseKeyView)
 }
 
 func scanLicenseKeyView(r rowScanner) (v grant.LicenseKeyView, err error) {
+	var deleted int64
 	var body string
-	v.LicenseKey, err = scanLicenseKey(more{r, []any{&v.Customer.Email, &v.Customer.Name, &body}})
-	v.Key = ""
-	v.Customer.ID, v.Customer.Body = v.CustomerID, raw(body)
+	v.LicenseKey, err = scanLicenseKey(more{r, []any{&v.Customer.Email, &v.Customer.Name, &deleted, &body}})
+	v.Customer.ID, v.Customer.DeletedAt, v.Customer.Body = v.CustomerID, timeOf(deleted), raw(body)
 	return v, err
 }

@@ -75,7 +75,7 @@ func TestCustomersAreFoundByIDExternalIDAndEmail(t *testing.T) {
 	})
 }
 
-func TestListedLicenseKeysAreNotWhole(t *testing.T) {
+func TestLicenseKeysAreFilteredAndWhole(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *shop) {
 		stock(t, s)
 		five := int64(5)
@@ -103,6 +103,8 @@ func TestListedLicenseKeysAreNotWhole(t *testing.T) {
 			{grant.LicenseKeyFilter{Statuses: []string{"revoked"}}, "k4 k3"},
 			{grant.LicenseKeyFilter{Statuses: []string{"other"}}, ""},
 			{grant.LicenseKeyFilter{BenefitIDs: []string{"b2"}}, ""},
+			{grant.LicenseKeyFilter{CustomerIDs: []string{"c1"}, Statuses: []string{"granted"}}, "k1"},
+			{grant.LicenseKeyFilter{CustomerIDs: []string{"c2"}}, ""},
 			{grant.LicenseKeyFilter{OrganizationIDs: []string{"org"}, BenefitIDs: []string{"b1"}, Statuses: []string{"granted"}}, "k1"},
 		}
 		for _, tt := range tests {
@@ -114,7 +116,7 @@ func TestListedLicenseKeysAreNotWhole(t *testing.T) {
 				t.Errorf("%+v: got %q of %d, want %q", tt.f, names, total, tt.want)
 			}
 			for _, k := range got {
-				if k.Key != "" || k.DisplayKey == "" || *k.LimitUsage != 5 || k.Customer.Email != "Ada@example.com" || string(k.Customer.Body) == "" {
+				if !strings.HasPrefix(k.Key, "SECRET-k") || k.DisplayKey == "" || *k.LimitUsage != 5 || k.Customer.Email != "Ada@example.com" || string(k.Customer.Body) == "" {
 					t.Errorf("listed %+v", k)
 				}
 			}

@@ -105,7 +105,9 @@ func (t *tx) blankAccess(id string) error {
 			return err
 		}
 	}
-	return nil
+	// A key of theirs is not good any more, and does not come back.
+	_, err := t.exec(`UPDATE activations SET label = '', conditions = '', meta = '{}' WHERE license_key_id = $1`, licenseID(id))
+	return err
 }
 
 // forget repeats a blanking of at most retainAtOnce rows until it finds fewer.

@@ -190,7 +190,7 @@ func ask[T any](cmd *cobra.Command, connect connector, method, path string, q ur
 	return exchange(cmd, connect, request{method: method, path: path, query: q}, show)
 }
 
-// exchange sends a request and shows its answer: as it came with --json, else by show.
+// exchange sends a request and shows its answer.
 func exchange[T any](cmd *cobra.Command, connect connector, r request, show func(w io.Writer, v T) error) error {
 	c, err := connect(cmd)
 	if err != nil {
@@ -200,6 +200,11 @@ func exchange[T any](cmd *cobra.Command, connect connector, r request, show func
 	if err != nil {
 		return err
 	}
+	return present(cmd, body, show)
+}
+
+// present shows an answer: as it came with --json, else by show.
+func present[T any](cmd *cobra.Command, body []byte, show func(w io.Writer, v T) error) error {
 	if raw, _ := cmd.Flags().GetBool("json"); raw {
 		return showJSON(cmd.OutOrStdout(), body)
 	}

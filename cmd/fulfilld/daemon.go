@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -183,7 +184,19 @@ func (d *daemon) publicHandler() (http.Handler, error) {
 		},
 		Metrics: handlers.NewWebhookMetrics(d.metrics, polar.EventTypes), Log: d.log,
 	})
-	return handlers.Public(handlers.PublicOptions{Ledger: d.ledger, Tokens: tokens(d.cfg), Webhook: receiver, Health: d.health, Log: d.log}), nil
+	return handlers.Public(handlers.PublicOptions{Ledger: d.ledger, Tokens: tokens(d.cfg), Clients: d.clientLimits(), Webhook: receiver, Health: d.health, Log: d.log}), nil
+}
+
+// clientLimits are those of apps without a token.
+func (d *daemon) clientLimits() handlers.ClientLimits {
+	c := d.cfg.LicenseAPI
+	return handlers.ClientLimits{
+		Rate: c.Rate, Guesses: c.Guesses, Block: c.Block, Clients: c.Clients, TrustedProxies: d.cfg.TrustedProxies,
+		Unproxied: func(a netip.Addr) {
+			d.alarms.Raise("proxy_not_trusted", "requests about license keys come by way of "+a.String()+", which is not trusted; all its clients are limited as one",
+				"Add "+a.String()+" to trusted_proxies if it is your proxy, and restart.")
+		},
+	}
 }
 
 // tokens are the programs that may use the API.

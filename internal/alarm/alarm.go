@@ -25,6 +25,7 @@ const (
 	BadSpec           = "bad_spec"           // a benefit's parameters are refused
 	ProviderRefuses   = "provider_refuses"   // a provider does not let us do what is asked for
 	LaneResting       = "lane_resting"       // a provider wants to be left alone
+	ProxyNotTrusted   = "proxy_not_trusted"  // all clients of a proxy are taken for one
 	ApprovalNeeded    = "approval_needed"    // an edit would take away more than is let through unasked
 )
 
@@ -32,7 +33,7 @@ const (
 var Codes = [...]string{
 	RedisDown, RedisEmptied, RedisPolicy, RedisVersion, QueuePaused, LedgerDown, WebhookFormat, WebhookConflict,
 	EventsFailed, FulfilmentsFailed, RevocationsStuck, UnappliedEvents, BadSpec,
-	ProviderRefuses, LaneResting, ApprovalNeeded, FulfilmentsHeld,
+	ProviderRefuses, LaneResting, ApprovalNeeded, FulfilmentsHeld, ProxyNotTrusted,
 }
 
 // passes are the alarms about something that happened rather than something

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
 	"errors"
@@ -21,9 +22,10 @@ const (
 	epoch = int64(1_000_000_000_000_000) // an integer above it is a time, in microseconds
 )
 
-// fill multiplies the rows of the one event in a ledger. The copies differ in
-// ids, addresses, hashes, keys and times; their bodies are cut short.
-func (b *bench) fill(file string, model *event) error {
+// fill multiplies the rows that the one event in a ledger has in some tables. The
+// copies differ in ids, addresses, hashes, keys and times; events' bodies are cut
+// short.
+func (b *bench) fill(file string, model *event, n int, names []string) error {
 	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)&_pragma=cache_size(-400000)")
 	if err != nil {
 		return err
@@ -34,13 +36,13 @@ func (b *bench) fill(file string, model *event) error {
 		return err
 	}
 	defer conn.Close()
-	tables, err := models(b.ctx, conn, model)
+	tables, err := models(b.ctx, conn, model, names)
 	if err != nil {
 		return err
 	}
 	random := newRandom()
-	for from := 1; from < b.settings.full; from += chunk {
-		if err := fillChunk(b.ctx, conn, tables, random, from, min(chunk, b.settings.full-from), b.settings.full); err != nil {
+	for from := 1; from < n; from += chunk {
+		if err := fillChunk(b.ctx, conn, tables, random, from, min(chunk, n-from), n); err != nil {
 			return err
 		}
 	}
@@ -107,12 +109,12 @@ type model struct {
 // perEvent are the tables with a row for each event.
 var perEvent = []string{"events", "bodies", "customers", "members", "grants", "fulfilments", "attempts", "license_keys"}
 
-func models(ctx context.Context, conn *sql.Conn, e *event) (all []*model, err error) {
+func models(ctx context.Context, conn *sql.Conn, e *event, names []string) (all []*model, err error) {
 	values := map[field]string{}
 	for f, v := range e.values {
 		values[field(f)] = string(v)
 	}
-	for _, name := range perEvent {
+	for _, name := range names {
 		m := &model{name: name}
 		if err := m.read(ctx, conn); err != nil {
 			return nil, fmt.Errorf("the row of %s: %w", name, err)
@@ -158,6 +160,10 @@ func (m *model) read(ctx context.Context, conn *sql.Conn) error {
 func (m *model) insert(ctx context.Context, e *event, hash [16]byte, n, of int) error {
 	for i, v := range m.values {
 		m.args[i] = m.value(i, v, e, hash, n, of)
+	}
+	if at := slices.Index(m.columns, "key_sha256"); at > 0 { // by which the key is found
+		sum := sha256.Sum256([]byte(m.args[slices.Index(m.columns, "key")].(string)))
+		m.args[at] = sum[:]
 	}
 	_, err := m.stmt.Exec(m.args...) // a context would cost a goroutine each
 	return err

@@ -9,10 +9,12 @@ import (
 // full measures short bursts and pickups in turn on a ledger that is nearly
 // empty and on one that has seen many events.
 func (b *bench) full(func(string) bool) error {
-	ledger, err := b.filled()
+	began := time.Now()
+	ledger, err := b.multiplied(b.settings.full, perEvent)
 	if err != nil {
 		return err
 	}
+	b.table.add("full", 1, fillTime, time.Since(began).Seconds())
 	defer os.RemoveAll(filepath.Dir(ledger))
 	info, err := os.Stat(ledger)
 	if err != nil {
@@ -43,9 +45,9 @@ func (b *bench) full(func(string) bool) error {
 	return nil
 }
 
-// filled makes a ledger as it is after many events: a daemon does one, and its
-// rows are multiplied.
-func (b *bench) filled() (string, error) {
+// multiplied makes a ledger as it is after many events, in these tables: a daemon
+// does one, and its rows are multiplied.
+func (b *bench) multiplied(n int, tables []string) (string, error) {
 	d, err := b.startDaemon(daemonOptions{})
 	if err != nil {
 		return "", err
@@ -62,8 +64,6 @@ func (b *bench) filled() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	began, file := time.Now(), filepath.Join(d.proc.dir, "l.db")
-	err = b.fill(file, s.req.event)
-	b.table.add("full", 1, fillTime, time.Since(began).Seconds())
-	return file, err
+	file := filepath.Join(d.proc.dir, "l.db")
+	return file, b.fill(file, s.req.event, n, tables)
 }

@@ -25,6 +25,7 @@ type settings struct {
 	burst, short time.Duration
 	pickup, idle time.Duration
 	full         int
+	keys         int
 	factor       float64
 	concurrency  int
 	dir          string
@@ -33,13 +34,14 @@ type settings struct {
 
 func main() {
 	var s settings
-	flag.StringVar(&s.parts, "part", "burst,pickup,idle,start,full,postgres", "what to measure; access, which takes four minutes, only when it is asked for")
-	flag.IntVar(&s.rounds, "rounds", 3, "how often each part of burst and pickup is measured; medians count")
+	flag.StringVar(&s.parts, "part", "burst,pickup,idle,start,full,postgres", "what to measure; access, which takes four minutes, and licenses only when they are asked for")
+	flag.IntVar(&s.rounds, "rounds", 3, "how often each part of burst, pickup and licenses is measured; medians count")
 	flag.DurationVar(&s.burst, "burst", 10*time.Second, "how long a burst is")
-	flag.DurationVar(&s.short, "short", 3*time.Second, "how long a burst or a pickup is in part full")
+	flag.DurationVar(&s.short, "short", 3*time.Second, "how long a burst or a pickup is in part full, and a round of part licenses")
 	flag.DurationVar(&s.pickup, "pickup", 10*time.Second, "how long the steady load of pickup is")
 	flag.DurationVar(&s.idle, "idle", 10*time.Second, "how long the idle daemon is watched")
 	flag.IntVar(&s.full, "full", 1_000_000, "events in the ledger of part full (some 5 KB each)")
+	flag.IntVar(&s.keys, "keys", 1_000_000, "license keys in the larger ledger of part licenses (some 2 KB each); 0: only the small one, of 100,000")
 	flag.Float64Var(&s.factor, "factor", 1, "how many times faster the providers' limits pass in part access; the daemon's own waits for them do not all")
 	flag.IntVar(&s.concurrency, "concurrency", 0, "fulfilments at a time of each kind in part access; 0: the daemon's default")
 	flag.StringVar(&s.dir, "dir", "", "where ledgers lie (default: the temporary directory if it is on this disk, else here)")
@@ -76,6 +78,7 @@ func run(ctx context.Context, s settings) error {
 		{[]string{"full"}, b.full},
 		{[]string{"postgres"}, b.postgres},
 		{[]string{"access"}, b.access},
+		{[]string{"licenses"}, b.licenses},
 	} {
 		want := func(name string) bool { return slices.Contains(wanted, name) }
 		if !slices.ContainsFunc(p.names, want) {

@@ -28,6 +28,10 @@ func atMost(x float64) goal {
 	return goal{fmt.Sprintf("≤ %v", x), func(_, right float64) bool { return right <= x }}
 }
 
+func atLeast(x float64) goal {
+	return goal{fmt.Sprintf("≥ %v", x), func(_, right float64) bool { return right >= x }}
+}
+
 func bothAtLeast(x float64) goal {
 	return goal{fmt.Sprintf("≥ %v, both", x), func(left, right float64) bool { return min(left, right) >= x }}
 }
@@ -50,6 +54,8 @@ var columns = map[string][2]string{
 	"access":         {"GitHub", "Discord"},
 	"access-revokes": {"waiting grants, median", "revokes, p99"},
 	"access-daemon":  {"", "fulfilld"},
+	"licenses":       {"floor", "fulfilld, 100,000 keys"},
+	"licenses-size":  {"100,000 keys", "as many as -keys"},
 }
 
 const (
@@ -85,6 +91,11 @@ const (
 	calls     = "requests per grant"
 	cpuGrant  = "CPU of the program per grant, µs"
 	cpuStore  = "CPU of Redis per grant, µs"
+	validated = "validations/s"
+	validP50  = "answer p50, ms"
+	validP99  = "answer p99, ms"
+	cpuValid  = "CPU of the program per validation, µs"
+	cpuAsker  = "CPU of the load per validation, µs"
 )
 
 var lines = []line{
@@ -147,6 +158,15 @@ var lines = []line{
 	{"access-daemon", cpuGrant, goal{}},
 	{"access-daemon", cpuStore, goal{}},
 	{"access-daemon", highRSS, goal{}},
+	{"licenses", validated, atLeast(5000)},
+	{"licenses", validP50, goal{}},
+	{"licenses", validP99, atMost(10)},
+	{"licenses", cpuValid, goal{}},
+	{"licenses", cpuAsker, goal{}},
+	{"licenses-size", validated, times(.9)},
+	{"licenses-size", validP50, goal{}},
+	{"licenses-size", validP99, atMost(10)},
+	{"licenses-size", cpuValid, goal{}},
 }
 
 // notes stand below the table when their part was measured.
