@@ -3,6 +3,8 @@ package handlers
 import (
 	"log/slog"
 	"net/http"
+
+	"fulfilld/grant"
 )
 
 // PublicOptions is what the public listener is made of.
@@ -11,7 +13,8 @@ type PublicOptions struct {
 	Tokens  []Token
 	Webhook http.Handler // the platform's events
 	Health  http.Handler
-	Log     *slog.Logger // nil for the default
+	Meters  []grant.Meter // what events may consume
+	Log     *slog.Logger  // nil for the default
 }
 
 // Public is what may be reached from everywhere: webhooks, and the API for tokens
@@ -23,6 +26,8 @@ func Public(o PublicOptions) http.Handler {
 	a := answers{o.Log}
 	api := http.NewServeMux()
 	a.mount(api, platformRoutes(o.Ledger))
+	a.mount(api, stateRoutes(o.Ledger))
+	a.mount(api, creditRoutes(o.Ledger, o.Meters))
 	tokens := keyringOf(o.Tokens, "")
 	mux := http.NewServeMux()
 	mux.Handle("POST /webhooks/polar", o.Webhook)

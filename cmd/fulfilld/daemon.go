@@ -183,7 +183,7 @@ func (d *daemon) publicHandler() (http.Handler, error) {
 		},
 		Metrics: handlers.NewWebhookMetrics(d.metrics, polar.EventTypes), Log: d.log,
 	})
-	return handlers.Public(handlers.PublicOptions{Ledger: d.ledger, Tokens: tokens(d.cfg), Webhook: receiver, Health: d.health, Log: d.log}), nil
+	return handlers.Public(handlers.PublicOptions{Ledger: d.ledger, Tokens: tokens(d.cfg), Meters: meters(d.route.Kinds), Webhook: receiver, Health: d.health, Log: d.log}), nil
 }
 
 // tokens are the programs that may use the API.
