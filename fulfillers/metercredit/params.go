@@ -89,7 +89,7 @@ func (p params) lasts() (d time.Duration, err error) {
 	}
 	if days, ok := strings.CutSuffix(p.ExpiresAfter, "d"); ok {
 		n, failed := strconv.ParseInt(days, 10, 32)
-		d, err = time.Duration(min(n, maxDays))*24*time.Hour, failed
+		d, err = time.Duration(min(n, maxDays+1))*24*time.Hour, failed
 	} else {
 		d, err = time.ParseDuration(p.ExpiresAfter)
 	}
