@@ -76,31 +76,19 @@ func (t *tx) customerOf(id, external string) (found string, err error) {
 		ORDER BY ver_at DESC, id DESC LIMIT 1`, []any{external}, &found)
 }
 
-// open opens every customer's meter that is concerned, in one order for all who
-// do. One that is not there yet is made where something may come of it.
+// open opens every customer's meter that is concerned, in one order for all who do.
 func (c *consumer) open(events []grant.Usage) error {
-	create := map[potKey]bool{}
+	var keys []potKey
 	for i, u := range events {
 		for _, d := range u.Draws {
-			k := potKey{c.customers[i], d.MeterID}
-			create[k] = create[k] || d.Overdraft || d.Units == 0
+			keys = append(keys, potKey{c.customers[i], d.MeterID})
 		}
-	}
-	keys := make([]potKey, 0, len(create))
-	for k := range create {
-		keys = append(keys, k)
 	}
 	slices.SortFunc(keys, func(a, b potKey) int {
 		return cmp.Or(cmp.Compare(a.customer, b.customer), cmp.Compare(a.meter, b.meter))
 	})
-	for _, k := range keys {
-		p, err := c.tx.potOf(customerMeterID(k.customer, k.meter), k.meter)
-		switch {
-		case errors.Is(err, ErrNotFound) && create[k]:
-			p, err = c.tx.pot(k.customer, k.meter)
-		case errors.Is(err, ErrNotFound):
-			p, err = &pot{}, nil
-		}
+	for _, k := range slices.Compact(keys) {
+		p, err := c.tx.pot(k.customer, k.meter)
 		if err != nil {
 			return err
 		}

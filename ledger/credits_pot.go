@@ -12,12 +12,12 @@ import (
 // that have something left, in the order in which they are used, and the entries
 // to be written. Until [pot.write] nothing is.
 type pot struct {
-	tx                 *tx
-	seq                int64
-	meter              string
-	credited, consumed int64
-	left               []left
-	entries            []entry
+	tx                  *tx
+	id, customer, meter string
+	seq                 int64 // 0: it is not there yet
+	credited, consumed  int64
+	left                []left
+	entries             []entry
 }
 
 // left is an entry that has something left.
@@ -43,23 +43,15 @@ func customerMeterID(customer, meter string) string {
 	return uuid.NewSHA1(customerMeters, []byte(customer+"/"+meter)).String()
 }
 
-// pot opens a customer's meter and keeps others from it until the write is through.
+// pot opens a customer's meter and keeps others from it until the write is
+// through. One that is not there is empty.
 func (t *tx) pot(customer, meter string) (*pot, error) {
-	id := customerMeterID(customer, meter)
-	p, err := t.potOf(id, meter)
-	if !errors.Is(err, ErrNotFound) {
-		return p, err
+	p := &pot{tx: t, id: customerMeterID(customer, meter), customer: customer, meter: meter}
+	err := t.row(`SELECT seq, credited, consumed FROM customer_meters WHERE id = $1 {{lock}}`, []any{p.id}, &p.seq, &p.credited, &p.consumed)
+	if errors.Is(err, ErrNotFound) {
+		return p, nil
 	}
-	if _, err := t.exec(`INSERT INTO customer_meters (id, customer_id, meter_id, credited, consumed, created_at, modified_at)
-		VALUES ($1, $2, $3, 0, 0, {{now}}, 0) ON CONFLICT (id) DO NOTHING`, id, customer, meter); err != nil {
-		return nil, err
-	}
-	return t.potOf(id, meter)
-}
-
-func (t *tx) potOf(id, meter string) (*pot, error) {
-	p := &pot{tx: t, meter: meter}
-	if err := t.row(`SELECT seq, credited, consumed FROM customer_meters WHERE id = $1 {{lock}}`, []any{id}, &p.seq, &p.credited, &p.consumed); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return p, p.open()
@@ -132,9 +124,9 @@ func (p *pot) put(c grant.Credit, kind grant.EntryKind, key string) {
 
 // take consumes units, and reports whether there are as many. What is not there
 // may be overdrawn; then it comes from no entry. The key stands in the first of
-// the entries that it takes.
+// the entries that it makes.
 func (p *pot) take(units int64, overdraft bool, e entry) bool {
-	if units > p.there() && !overdraft {
+	if units > 0 && units > min(p.there(), p.balance()) && !overdraft {
 		return false
 	}
 	e.kind = grant.EntryConsume
@@ -155,12 +147,21 @@ func (p *pot) take(units int64, overdraft bool, e entry) bool {
 	return true
 }
 
-// write writes what has changed.
+// write writes what has changed, and makes the meter where it is not there.
 func (p *pot) write() error {
 	if len(p.entries) == 0 {
 		return nil
 	}
+	if err := p.make(); err != nil {
+		return err
+	}
+	var credited, consumed int64
 	for _, e := range p.entries {
+		if e.kind == grant.EntryConsume {
+			consumed -= e.units
+		} else {
+			credited += e.units
+		}
 		if _, err := p.tx.exec(`INSERT INTO credit_entries (customer_meter, member_id, fulfilment_id, kind, units, remaining, source, entry_key,
 				expires_at, occurred_at, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN CAST($9 AS BIGINT) = 0 THEN 0 ELSE {{now}} + $9 END, CASE WHEN CAST($10 AS BIGINT) = 0 THEN {{now}} ELSE $10 END, {{now}})`,
@@ -175,6 +176,20 @@ func (p *pot) write() error {
 			}
 		}
 	}
-	_, err := p.tx.exec(`UPDATE customer_meters SET credited = $2, consumed = $3, modified_at = {{now}} WHERE seq = $1`, p.seq, p.credited, p.consumed)
+	_, err := p.tx.exec(`UPDATE customer_meters SET credited = credited + $2, consumed = consumed + $3, modified_at = {{now}} WHERE seq = $1`, p.seq, credited, consumed)
 	return err
+}
+
+// make makes the meter. Another daemon may have done so meanwhile, and put
+// something in: that is why [pot.write] adds to it, and [pot.take] looks at both
+// what is left and the balance.
+func (p *pot) make() error {
+	if p.seq != 0 {
+		return nil
+	}
+	if _, err := p.tx.exec(`INSERT INTO customer_meters (id, customer_id, meter_id, credited, consumed, created_at, modified_at)
+		VALUES ($1, $2, $3, 0, 0, {{now}}, 0) ON CONFLICT (id) DO NOTHING`, p.id, p.customer, p.meter); err != nil {
+		return err
+	}
+	return p.tx.row(`SELECT seq FROM customer_meters WHERE id = $1 {{lock}}`, []any{p.id}, &p.seq)
 }

@@ -364,6 +364,7 @@ func TestCustomersMetersAreFilteredAndSorted(t *testing.T) {
 			s.credit(c)
 		}
 		s.consume(grant.Usage{CustomerID: "d", Draws: []grant.Draw{{MeterID: "api", Units: 29}}})
+		s.exec(`UPDATE customer_meters SET created_at = seq, modified_at = CASE WHEN consumed > 0 THEN 99 ELSE seq END`)
 		named := []grant.Meter{{ID: "api", Name: "Zebra"}, {ID: "tokens", Name: "Ant"}}
 		by := func(words ...string) (all []grant.Sorting) {
 			for _, w := range words {
