@@ -33,10 +33,10 @@ type settings struct {
 
 func main() {
 	var s settings
-	flag.StringVar(&s.parts, "part", "burst,pickup,idle,start,full,postgres", "what to measure; access, which takes four minutes, only when it is asked for")
-	flag.IntVar(&s.rounds, "rounds", 3, "how often each part of burst and pickup is measured; medians count")
+	flag.StringVar(&s.parts, "part", "burst,pickup,idle,start,full,postgres,credits", "what to measure; access, which takes four minutes, only when it is asked for")
+	flag.IntVar(&s.rounds, "rounds", 3, "how often each part of burst, pickup and credits is measured; medians count")
 	flag.DurationVar(&s.burst, "burst", 10*time.Second, "how long a burst is")
-	flag.DurationVar(&s.short, "short", 3*time.Second, "how long a burst or a pickup is in part full")
+	flag.DurationVar(&s.short, "short", 3*time.Second, "how long a burst or a pickup is in part full, and a load in part credits")
 	flag.DurationVar(&s.pickup, "pickup", 10*time.Second, "how long the steady load of pickup is")
 	flag.DurationVar(&s.idle, "idle", 10*time.Second, "how long the idle daemon is watched")
 	flag.IntVar(&s.full, "full", 1_000_000, "events in the ledger of part full (some 5 KB each)")
@@ -76,6 +76,7 @@ func run(ctx context.Context, s settings) error {
 		{[]string{"full"}, b.full},
 		{[]string{"postgres"}, b.postgres},
 		{[]string{"access"}, b.access},
+		{[]string{"credits"}, b.credits},
 	} {
 		want := func(name string) bool { return slices.Contains(wanted, name) }
 		if !slices.ContainsFunc(p.names, want) {
