@@ -155,7 +155,7 @@ func TestExampleLoadsWithEverythingUncommented(t *testing.T) {
 	c := load(t, string(text), "POLAR_WEBHOOK_SECRET="+key, "ADMIN_TOKEN="+key, "DESKTOP_APP_TOKEN="+key+"2", "POLAR_ACCESS_TOKEN="+key)
 	var keys licenseKeys
 	_ = c.Section("license_keys").Decode(&keys)
-	for _, kind := range []string{"github_repository", "discord"} { // what is in them is for the kinds to judge
+	for _, kind := range []string{"github_repository", "discord", "meter_credit", "feature_flag"} { // what is in them is for the kinds to judge
 		var any map[string]any
 		_ = c.Section(kind).Decode(&any)
 	}

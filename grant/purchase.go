@@ -24,6 +24,7 @@ type Subscription struct {
 	EndedAt    time.Time
 	PausedAt   time.Time
 	Fields     json.RawMessage // custom_field_data: what the buyer answered at checkout
+	Body       json.RawMessage // its terms as the platform prints them with a customer's state
 	Version    Version
 }
 

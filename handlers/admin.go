@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 
+	"fulfilld/grant"
 	"fulfilld/internal/alarm"
 )
 
@@ -18,6 +19,8 @@ type AdminLedger interface {
 	LicenseKeyUse
 	EventList
 	CustomerList
+	StateLedger
+	CreditLedger
 }
 
 // AdminOptions is what the operator's listener is made of.
@@ -38,7 +41,8 @@ type AdminOptions struct {
 	Accounts  Accounts
 	Approvals Approvals
 	Alarms    func() []alarm.Alarm
-	Log       *slog.Logger // nil for the default
+	Meters    []grant.Meter // what events may consume
+	Log       *slog.Logger  // nil for the default
 }
 
 // Admin is the operator's API, in the platform's own shapes, with the queue
@@ -50,8 +54,10 @@ func Admin(o AdminOptions) http.Handler {
 	a := answers{o.Log}
 	mux := http.NewServeMux()
 	a.mount(mux, platformRoutes(o.Ledger))
+	a.mount(mux, stateRoutes(o.Ledger))
+	a.mount(mux, creditRoutes(o.Ledger, o.Meters))
 	a.mount(mux, operatorRoutes(o))
-	for _, path := range []string{"/v1/benefits", "/v1/benefit-grants", "/v1/license-keys", "/v1/events", "/v1/customers", "/v1/alarms", "/v1/approvals", "/queues"} {
+	for _, path := range []string{"/v1/benefits", "/v1/benefit-grants", "/v1/license-keys", "/v1/customer-meters", "/v1/events", "/v1/customers", "/v1/alarms", "/v1/approvals", "/queues"} {
 		mux.HandleFunc("GET "+path, addSlash)
 	}
 	mux.Handle("GET /metrics", a.operator(o.Metrics))

@@ -51,7 +51,7 @@ func newDesk(t *testing.T) *desk {
 		Queues:   named("queues"),
 		Retry:    func(ctx context.Context, id string) error { _, err := l.Retry(ctx, id); return err },
 		Replay:   l.Replay,
-		Accounts: directory{l}, Approvals: crowd{l},
+		Accounts: directory{l}, Approvals: crowd{l}, Meters: deskMeters,
 		Alarms: func() []alarm.Alarm {
 			return []alarm.Alarm{{Code: "redis_down", Text: "Redis does not answer", Next: "Start it.", Since: day(1), Last: day(2), Count: 3}}
 		},

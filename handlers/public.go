@@ -3,6 +3,8 @@ package handlers
 import (
 	"log/slog"
 	"net/http"
+
+	"fulfilld/grant"
 )
 
 // PublicOptions is what the public listener is made of.
@@ -12,7 +14,8 @@ type PublicOptions struct {
 	Clients ClientLimits // of those without a token
 	Webhook http.Handler // the platform's events
 	Health  http.Handler
-	Log     *slog.Logger // nil for the default
+	Meters  []grant.Meter // what events may consume
+	Log     *slog.Logger  // nil for the default
 }
 
 // Public is what may be reached from everywhere: webhooks, the API for tokens with
@@ -26,6 +29,8 @@ func Public(o PublicOptions) http.Handler {
 	tokens := keyringOf(o.Tokens, "")
 	mux := http.NewServeMux()
 	a.mount(mux, platformRoutes(o.Ledger))
+	a.mount(mux, stateRoutes(o.Ledger))
+	a.mount(mux, creditRoutes(o.Ledger, o.Meters))
 	for pattern, e := range publicKeyRoutes(o.Ledger, newClients(o.Clients)) {
 		mux.Handle(pattern, a.open(e))
 	}

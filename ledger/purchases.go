@@ -125,14 +125,14 @@ func (a *applier) standings(subscription string) (s stood, err error) {
 
 func (a *applier) storeSubscription(s grant.Subscription, standings string, r grant.Recovery) error {
 	_, err := a.exec(`INSERT INTO subscriptions (id, customer_id, product_id, status, past_due_at, canceled_at, ended_at, paused_at,
-			standings, recovered_at, recovered_from, fields, ver_at, ver_sent)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, `+unlessForgotten("$2", "$12")+`, $13, $14)
+			standings, recovered_at, recovered_from, fields, ver_at, ver_sent, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, `+unlessForgotten("$2", "$12")+`, $13, $14, `+unlessForgotten("$2", "$15")+`)
 		ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id, product_id = excluded.product_id, status = excluded.status,
 			past_due_at = excluded.past_due_at, canceled_at = excluded.canceled_at, ended_at = excluded.ended_at, paused_at = excluded.paused_at,
 			standings = excluded.standings, recovered_at = excluded.recovered_at, recovered_from = excluded.recovered_from,
-			fields = excluded.fields, ver_at = excluded.ver_at, ver_sent = excluded.ver_sent`,
+			fields = excluded.fields, ver_at = excluded.ver_at, ver_sent = excluded.ver_sent, body = excluded.body`,
 		s.ID, s.CustomerID, s.ProductID, s.Status, micros(s.PastDueAt), micros(s.CanceledAt), micros(s.EndedAt), micros(s.PausedAt),
-		standings, micros(r.At), micros(r.PastDueAt), string(s.Fields), micros(s.Version.At), micros(s.Version.Sent))
+		standings, micros(r.At), micros(r.PastDueAt), string(s.Fields), micros(s.Version.At), micros(s.Version.Sent), string(s.Body))
 	return err
 }
 

@@ -59,7 +59,7 @@ func (l *Ledger) deleteOlder(ctx context.Context, q string, age time.Duration) (
 // forgetCustomers blanks what the purchases of deleted customers say of them, and
 // their members. No index finds these rows, so they are looked for beside the writer.
 func (l *Ledger) forgetCustomers(ctx context.Context) (blanked int64, err error) {
-	for _, c := range [][2]string{{"subscriptions", "fields"}, {"orders", "fields"}, {"members", "body"}} {
+	for _, c := range [][2]string{{"subscriptions", "fields"}, {"subscriptions", "body"}, {"orders", "fields"}, {"members", "body"}} {
 		n, err := l.forget(ctx, c[0], c[1])
 		blanked += n
 		if err != nil {

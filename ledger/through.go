@@ -18,7 +18,7 @@ func (l *Ledger) Through(ctx context.Context, id string, act func(context.Contex
 		recorded
 		found bool
 	}
-	got, err := ask(ctx, l.writers, work, func(t *tx) (seen, error) {
+	see := func(t *tx) (seen, error) {
 		h, err := l.heldIfDue(t, id)
 		if errors.Is(err, ErrNotFound) { // no error: it would undo the neighbours' commit
 			return seen{}, nil
@@ -35,7 +35,14 @@ func (l *Ledger) Through(ctx context.Context, id string, act func(context.Contex
 		}
 		rec, err := t.record(h, o)
 		return seen{rec, true}, err
-	})
+	}
+	var got seen
+	var err error
+	if grant.KindOf(id) == creditKind {
+		got, err = askAlone(ctx, l.writers, see)
+	} else {
+		got, err = ask(ctx, l.writers, work, see)
+	}
 	if err == nil && !got.found {
 		err = ErrNotFound
 	}

@@ -1,7 +1,9 @@
 package polar
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"fulfilld/grant"
@@ -27,7 +29,31 @@ func subscriptionOf(text json.RawMessage, path string, sent time.Time) (grant.Su
 	if err := fill(text, path, &w); err != nil {
 		return grant.Subscription{}, err
 	}
-	return w.noun(sent), need(path, id{"id", w.ID})
+	s := w.noun(sent)
+	s.Body = terms(text)
+	return s, need(path, id{"id", w.ID})
+}
+
+// termKeys are those of a subscription in a customer's state, in its order.
+var termKeys = []string{
+	"id", "created_at", "modified_at", "custom_field_data", "metadata", "status", "amount", "currency", "recurring_interval",
+	"current_period_start", "current_period_end", "trial_start", "trial_end", "cancel_at_period_end", "canceled_at",
+	"started_at", "ends_at", "product_id", "discount_id", "meters",
+}
+
+// terms are what a customer's state tells of a subscription. Nobody else is in it.
+func terms(text json.RawMessage) json.RawMessage {
+	var all map[string]json.RawMessage
+	if json.Unmarshal(text, &all) != nil {
+		return nil
+	}
+	out := []byte("{")
+	for _, k := range termKeys {
+		if v, ok := all[k]; ok {
+			out = fmt.Appendf(out, ",%q:%s", k, v)
+		}
+	}
+	return kept(bytes.Replace(append(out, '}'), []byte("{,"), []byte("{"), 1))
 }
 
 func (w *wireSubscription) noun(sent time.Time) grant.Subscription {
@@ -39,9 +65,15 @@ func (w *wireSubscription) noun(sent time.Time) grant.Subscription {
 }
 
 // subscriptionNews reads subscription.*, with the customer and the product.
-func subscriptionNews(w wireSubscription, sent time.Time) (grant.News, error) {
+func subscriptionNews(text json.RawMessage, sent time.Time) (grant.News, error) {
+	var w wireSubscription
+	if err := fill(text, "data", &w); err != nil {
+		return grant.News{}, err
+	}
+	s := w.noun(sent)
+	s.Body = terms(text)
 	return grant.News{
-		Subscriptions: []grant.Subscription{w.noun(sent)},
+		Subscriptions: []grant.Subscription{s},
 		Customers:     embedded(w.Customer, sent, customerOf),
 		Products:      embedded(w.Product, sent, productOf),
 	}, need("data", id{"id", w.ID}, id{"customer_id", w.CustomerID})

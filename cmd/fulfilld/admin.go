@@ -115,6 +115,7 @@ func (d *daemon) adminHandler() (http.Handler, error) {
 	d.queues = newDashboard(d.queue.Redis)
 	return handlers.Admin(handlers.AdminOptions{
 		Ledger: d.ledger, Token: token, Tokens: tokens(d.cfg), Hosts: d.cfg.Admin.Hosts, Listen: d.cfg.Admin.Listen,
+		Meters: meters(d.route.Kinds),
 		Health: d.health, Metrics: d.metricsHandler(), Queues: d.queues,
 		Retry: d.retry, Replay: d.replay, Alarms: d.alarms.List, Log: d.log,
 		Approvals: approvals{d.ledger, d.queue.Dispatcher.Offer},

@@ -133,6 +133,7 @@ func issued(f grant.FulfilmentView) string {
 		InvitationURL string   `json:"invitation_url"`
 		InviteURL     string   `json:"invite_url"`
 		RoleIDs       []string `json:"role_ids"`
+		Units         int64    `json:"last_credited_units"`
 	}
 	if len(f.Properties) > 0 {
 		_ = json.Unmarshal(f.Properties, &p) // another kind's properties say nothing here
@@ -144,6 +145,10 @@ func issued(f grant.FulfilmentView) string {
 		return "role"
 	case f.State == grant.Granted && f.Kind == "github_repository":
 		return "access"
+	case f.State == grant.Granted && f.Kind == "feature_flag":
+		return "flag"
+	case p.Units != 0:
+		return fmt.Sprintf("%+d", p.Units)
 	}
 	return p.DisplayKey
 }

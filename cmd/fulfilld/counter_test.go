@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,6 +33,7 @@ const payloadSecret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 // nothing happens before the test says so.
 type counter struct {
 	t        *testing.T
+	kinds    []string
 	ledger   *ledger.Ledger
 	receiver http.Handler
 	relay    *tasks.Relay
@@ -38,21 +41,21 @@ type counter struct {
 }
 
 // onEachLedger runs a test on both engines.
-func onEachLedger(t *testing.T, test func(t *testing.T, c *counter)) {
+func onEachLedger(t *testing.T, test func(t *testing.T, c *counter), settings ...string) {
 	t.Parallel()
 	t.Run("SQLite", func(t *testing.T) {
 		t.Parallel()
-		test(t, newCounter(t, "sqlite://"+filepath.Join(t.TempDir(), "fulfilld.db")))
+		test(t, newCounter(t, "sqlite://"+filepath.Join(t.TempDir(), "fulfilld.db"), settings...))
 	})
 	t.Run("Postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, newCounter(t, testserver.Postgres(t)))
+		test(t, newCounter(t, testserver.Postgres(t), settings...))
 	})
 }
 
-func newCounter(t *testing.T, url string) *counter {
+func newCounter(t *testing.T, url string, settings ...string) *counter {
 	t.Helper()
-	o := &options{environ: []string{"FULFILLD_DATABASE_URL=" + url, "FULFILLD_WEBHOOKS_POLAR_SECRETS=" + payloadSecret}}
+	o := &options{environ: append(settings, "FULFILLD_DATABASE_URL="+url, "FULFILLD_WEBHOOKS_POLAR_SECRETS="+payloadSecret)}
 	cfg, _, err := o.load(config.Serve, kinds(nil))
 	if err != nil {
 		t.Fatal(err)
@@ -68,9 +71,9 @@ func newCounter(t *testing.T, url string) *counter {
 	log, metrics := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
 	alarms := alarm.NewBoard(alarm.Options{Registerer: metrics, Log: log})
 	t.Cleanup(alarms.Close)
-	work := tasks.Options{Ledger: l, Decode: polar.Decode, Kinds: built, Metrics: tasks.NewMetrics(metrics, []string{"license_keys"}), Alarms: alarms, Log: log}
-	c := &counter{t: t, ledger: l, relay: tasks.NewRelay(work, func([]grant.Due) {}), worker: tasks.NewWorker(work, func(grant.Due) {})}
-	d := &daemon{cfg: cfg, log: log, metrics: metrics, alarms: alarms, health: &handlers.Health{}, ledger: l, queue: &tasks.Queue{Relay: c.relay}}
+	work := tasks.Options{Ledger: l, Decode: polar.Decode, Kinds: built, Metrics: tasks.NewMetrics(metrics, slices.Sorted(maps.Keys(built))), Alarms: alarms, Log: log}
+	c := &counter{t: t, kinds: slices.Sorted(maps.Keys(built)), ledger: l, relay: tasks.NewRelay(work, func([]grant.Due) {}), worker: tasks.NewWorker(work, func(grant.Due) {})}
+	d := &daemon{cfg: cfg, log: log, metrics: metrics, alarms: alarms, health: &handlers.Health{}, ledger: l, route: route, queue: &tasks.Queue{Relay: c.relay}}
 	if c.receiver, err = d.publicHandler(); err != nil {
 		t.Fatal(err)
 	}
@@ -111,9 +114,13 @@ func (c *counter) apply() {
 func (c *counter) work() {
 	c.t.Helper()
 	for range 10 {
-		due, err := c.ledger.Due(c.t.Context(), "license_keys", 100)
-		if err != nil {
-			c.t.Fatal(err)
+		var due []grant.Due
+		for _, kind := range c.kinds {
+			some, err := c.ledger.Due(c.t.Context(), kind, 100)
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			due = append(due, some...)
 		}
 		if len(due) == 0 {
 			return

@@ -184,7 +184,7 @@ func (d *daemon) publicHandler() (http.Handler, error) {
 		},
 		Metrics: handlers.NewWebhookMetrics(d.metrics, polar.EventTypes), Log: d.log,
 	})
-	return handlers.Public(handlers.PublicOptions{Ledger: d.ledger, Tokens: tokens(d.cfg), Clients: d.clientLimits(), Webhook: receiver, Health: d.health, Log: d.log}), nil
+	return handlers.Public(handlers.PublicOptions{Ledger: d.ledger, Tokens: tokens(d.cfg), Clients: d.clientLimits(), Meters: meters(d.route.Kinds), Webhook: receiver, Health: d.health, Log: d.log}), nil
 }
 
 // clientLimits are those of apps without a token.

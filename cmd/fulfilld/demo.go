@@ -84,7 +84,8 @@ Token            %[2]s
 
 // tell plays the story and waits until every grant has ended as it should.
 func tell(ctx context.Context, d *daemon, w *world, secret string, b *board) error {
-	s := story{url: "http://" + d.publicAddr.String() + "/webhooks/polar", secret: secret, board: b, world: w, again: d.retry}
+	w.api = "http://" + d.publicAddr.String()
+	s := story{url: w.api + "/webhooks/polar", secret: secret, board: b, world: w, again: d.retry}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	watching, stop := context.WithCancel(ctx)

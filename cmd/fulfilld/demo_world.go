@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"fulfilld/internal/fakediscord"
@@ -19,6 +20,7 @@ const (
 	demoGuild, demoRole       = "876543210987654321", "912345678901234567"
 	demoHubber                = 583231 // on GitHub
 	demoChatter               = "80351110224678912"
+	demoMeter                 = "d2982d76-8d8f-4cea-ab62-070a2485598e"
 )
 
 // world is where the demo's benefits lead: a GitHub and a Discord of its own, and
@@ -27,6 +29,8 @@ type world struct {
 	github  *fakegithub.Server
 	discord *fakediscord.Server
 	repo    int64
+	api     string // the daemon's, once it runs
+	token   string // of the merchant's program
 	environ []string
 	stop    []func() error
 }
@@ -52,6 +56,7 @@ func newWorld() (*world, error) {
 		return nil, err
 	}
 	chat, err := w.listen(w.discord)
+	w.token = rand.Text()
 	w.environ = []string{
 		"FULFILLD_FULFILLERS_GITHUB_REPOSITORY_TOKEN=" + token,
 		"FULFILLD_FULFILLERS_GITHUB_REPOSITORY_ALLOW=" + demoOwner + "/*",
@@ -59,6 +64,9 @@ func newWorld() (*world, error) {
 		"FULFILLD_FULFILLERS_DISCORD_BOT_TOKEN=" + w.discord.Bot().Token,
 		"FULFILLD_FULFILLERS_DISCORD_ALLOW=" + demoGuild,
 		"FULFILLD_FULFILLERS_DISCORD_API_URL=" + chat + "/api/v9/",
+		"FULFILLD_FULFILLERS_METER_CREDIT_METERS=[{id: " + demoMeter + ", name: API calls, event: api_call, units: calls}]",
+		"FULFILLD_FULFILLERS_FEATURE_FLAG_CONCURRENCY=4",
+		"FULFILLD_TOKENS=[{name: program, token: " + w.token + ", scopes: ['events:write']}]",
 		"FULFILLD_SETTLE=1s",
 	}
 	return w, err
@@ -99,6 +107,23 @@ func (w *world) joinServer(ctx context.Context) error {
 			return true, w.discord.JoinBy(i.Code, demoChatter)
 		}
 		return false, nil
+	})
+}
+
+// useCredits is what Alan's program does, once there are credits.
+func (w *world) useCredits(ctx context.Context) error {
+	body := `{"events":[{"name":"api_call","customer_id":"` + alan.customer + `","external_id":"demo-1","metadata":{"calls":250}}]}`
+	return once(ctx, "credits", func() (bool, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.api+"/v1/events/ingest", strings.NewReader(body))
+		if err != nil {
+			return false, err
+		}
+		req.Header.Set("Authorization", "Bearer "+w.token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return false, err
+		}
+		return resp.StatusCode == http.StatusOK, resp.Body.Close()
 	})
 }
 

@@ -6,19 +6,27 @@ import (
 
 	"fulfilld/fulfillers"
 	"fulfilld/fulfillers/discord"
+	"fulfilld/fulfillers/featureflag"
 	"fulfilld/fulfillers/github"
 	"fulfilld/fulfillers/licensekeys"
+	"fulfilld/fulfillers/metercredit"
 	"fulfilld/grant"
 )
 
 // store is what kinds keep in the ledger.
 type store interface {
 	licensekeys.Store
+	metercredit.Store
 	fulfillers.Lanes
 }
 
 // nowhere is enough to check a config, and to ask providers: it keeps nothing.
-type nowhere struct{ licensekeys.Store }
+type nowhere struct {
+	licensekeys.Store
+	creditStore
+}
+
+type creditStore = metercredit.Store
 
 // Pass implements fulfillers.Lanes.
 func (nowhere) Pass(context.Context, string, []grant.Limit, bool) (time.Duration, error) {
@@ -38,5 +46,15 @@ func kinds(s store) []fulfillers.Kind {
 		licensekeys.Kind(s),
 		github.Kind(s),
 		discord.Kind(s),
+		metercredit.Kind(s),
+		featureflag.Kind(),
 	}
+}
+
+// meters are what events may consume; none while the kind is off.
+func meters(built map[string]fulfillers.Built) []grant.Meter {
+	if m, ok := built["meter_credit"].Fulfiller.(*metercredit.Fulfiller); ok {
+		return m.Meters()
+	}
+	return nil
 }

@@ -40,6 +40,8 @@ var (
 	edsger   = newBuyer("Edsger Visser", "edsger@example.com", grant.Unmanaged)
 	niklaus  = newBuyer("Niklaus Keller", "niklaus@example.com", grant.Granted)
 	barbara  = newBuyer("Barbara Stein", "barbara@example.com", grant.Revoked)
+	alan     = newBuyer("Alan Weber", "alan@example.com", grant.Granted)
+	radia    = newBuyer("Radia Novak", "radia@example.com", grant.Granted)
 )
 
 // beat is one event of the story. Template names an example body; At is when
@@ -66,9 +68,13 @@ var plot = []beat{
 	{"Linus cancels", linus, "benefit_grant.revoked", "license_keys", 11, false, nil},
 	{"Niklaus buys access to a repository", niklaus, "benefit_grant.created", "github_repository", 5, false, nil},
 	{"Barbara buys a Discord role, and is not on the server yet", barbara, "benefit_grant.created", "discord", 6, false, nil},
+	{"Alan buys 1,000 API credits a month", alan, "benefit_grant.created", "meter_credit", 6, false, nil},
+	{"Radia buys a plan with a feature flag", radia, "benefit_grant.created", "feature_flag", 6, false, nil},
+	{"Alan's program uses 250 credits", alan, "", "", 0, false, (*world).useCredits},
 	{"Niklaus accepts his invitation", niklaus, "", "", 0, false, (*world).acceptInvitation},
 	{"Barbara joins by hers", barbara, "", "", 0, false, (*world).joinServer},
 	{"Edsger buys a download, which is not switched on here", edsger, "benefit_grant.created", "downloadables", 7, false, nil},
+	{"Alan's subscription renews, and his credits are refilled", alan, "benefit_grant.cycled", "meter_credit", 12, false, nil},
 	{"Barbara cancels", barbara, "benefit_grant.revoked", "discord", 12, false, nil},
 }
 

@@ -27,6 +27,14 @@ func newTable(w io.Writer, heading ...string) table {
 	return t
 }
 
+// next ends a table and begins another below it. A writer that fails fails again
+// at the last one's end.
+func (t table) next(w io.Writer, heading ...string) table {
+	_ = t.Flush()
+	fmt.Fprintln(w)
+	return newTable(w, heading...)
+}
+
 // row writes one row. What comes from outside cannot break the table or talk to
 // the terminal.
 func (t table) row(cells ...string) {

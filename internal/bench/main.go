@@ -34,10 +34,10 @@ type settings struct {
 
 func main() {
 	var s settings
-	flag.StringVar(&s.parts, "part", "burst,pickup,idle,start,full,postgres", "what to measure; access, which takes four minutes, and licenses only when they are asked for")
-	flag.IntVar(&s.rounds, "rounds", 3, "how often each part of burst, pickup and licenses is measured; medians count")
+	flag.StringVar(&s.parts, "part", "burst,pickup,idle,start,full,postgres,credits", "what to measure; access, which takes four minutes, and licenses only when they are asked for")
+	flag.IntVar(&s.rounds, "rounds", 3, "how often each part of burst, pickup, licenses and credits is measured; medians count")
 	flag.DurationVar(&s.burst, "burst", 10*time.Second, "how long a burst is")
-	flag.DurationVar(&s.short, "short", 3*time.Second, "how long a burst or a pickup is in part full, and a round of part licenses")
+	flag.DurationVar(&s.short, "short", 3*time.Second, "how long a burst or a pickup is in part full, and a round of parts licenses and credits")
 	flag.DurationVar(&s.pickup, "pickup", 10*time.Second, "how long the steady load of pickup is")
 	flag.DurationVar(&s.idle, "idle", 10*time.Second, "how long the idle daemon is watched")
 	flag.IntVar(&s.full, "full", 1_000_000, "events in the ledger of part full (some 5 KB each)")
@@ -79,6 +79,7 @@ func run(ctx context.Context, s settings) error {
 		{[]string{"postgres"}, b.postgres},
 		{[]string{"access"}, b.access},
 		{[]string{"licenses"}, b.licenses},
+		{[]string{"credits"}, b.credits},
 	} {
 		want := func(name string) bool { return slices.Contains(wanted, name) }
 		if !slices.ContainsFunc(p.names, want) {

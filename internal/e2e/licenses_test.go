@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-const appToken = "e2e-app-token-0123456789abcdef"
+const licenseToken = "e2e-app-token-0123456789abcdef"
 
 // app is a merchant's program, with a token or without one.
 type app struct {
@@ -82,7 +82,7 @@ func (a *app) wants(what string, more map[string]any, status int, code string) {
 // bought is a daemon that has issued a key, and two apps: one with a token.
 func bought(t *testing.T, settings ...string) (d *daemon, p *platform, server, desktop *app) {
 	t.Helper()
-	d = started(t, "", "", append(settings, fmt.Sprintf(`FULFILLD_TOKENS=[{name: app, token: %s, scopes: ["license_keys:write"]}]`, appToken))...)
+	d = started(t, "", "", append(settings, fmt.Sprintf(`FULFILLD_TOKENS=[{name: app, token: %s, scopes: ["license_keys:write"]}]`, licenseToken))...)
 	p = newPlatform(d)
 	p.send(t, buys(0))
 	d.issued(0, patience)
@@ -90,7 +90,7 @@ func bought(t *testing.T, settings ...string) (d *daemon, p *platform, server, d
 	if err != nil || len(keys) != 1 {
 		t.Fatal(keys, err)
 	}
-	return d, p, &app{t, d, appToken, keys[0]}, &app{t, d, "", keys[0]}
+	return d, p, &app{t, d, licenseToken, keys[0]}, &app{t, d, "", keys[0]}
 }
 
 func TestALicenseKeyFromPurchaseToItsEnd(t *testing.T) {

@@ -6,6 +6,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	goredis "github.com/redis/go-redis/v9"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
@@ -50,9 +52,37 @@ func main() {
 		}
 		w.WriteHeader(http.StatusAccepted)
 	})
+	http.HandleFunc("POST /v1/events/ingest", counter{goredis.NewClient(&goredis.Options{Addr: redis.Addr, PoolSize: 64})}.ingest)
 	http.HandleFunc("GET /count", worked.count)
 	http.HandleFunc("GET /waits", worked.list)
 	log.Fatal((&http.Server{Addr: os.Getenv("FLOOR_LISTEN"), ReadHeaderTimeout: 5 * time.Second}).ListenAndServe())
+}
+
+// counter is what stands in for credits: a number for each customer.
+type counter struct{ *goredis.Client }
+
+func (c counter) ingest(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Events []struct {
+			Customer string `json:"customer_id"`
+			ID       string `json:"external_id"`
+		}
+	}
+	err := json.NewDecoder(r.Body).Decode(&body)
+	if err == nil {
+		_, err = c.Pipelined(r.Context(), func(p goredis.Pipeliner) error {
+			for _, e := range body.Events {
+				p.SetNX(r.Context(), "event:"+e.ID, 1, 0)
+				p.Decr(r.Context(), "units:"+e.Customer)
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintf(w, `{"inserted":%d}`, len(body.Events))
 }
 
 func (s *seen) work(_ context.Context, t *asynq.Task) error {

@@ -1,0 +1,186 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"fulfilld/grant"
+)
+
+// creditKind is whose fulfilments have rows in common: a customer's meters.
+const creditKind = "meter_credit"
+
+// Credit adds a grant's units once in each of its lives: a life ends with
+// [Ledger.TakeBack]. It returns what the grant was credited last;
+// [grant.ErrOvertaken] when the generation is not the fulfilment's any more.
+func (l *Ledger) Credit(ctx context.Context, c grant.Credit, generation int64) (grant.Credited, error) {
+	return l.credit(ctx, c.FulfilmentID, generation, func(t *tx) (grant.Credited, error) {
+		life, err := t.life(c.FulfilmentID)
+		if err != nil || life.granted {
+			return life.last, err
+		}
+		p, err := t.pot(c.CustomerID, c.MeterID)
+		if err != nil {
+			return grant.Credited{}, err
+		}
+		p.put(c, grant.EntryGrant, fmt.Sprintf("grant %s %d", c.FulfilmentID, life.ends))
+		return grant.Credited{MeterID: c.MeterID, Units: c.Units, At: time.Now()}, p.write()
+	})
+}
+
+// Refill adds a grant's units once for a renewal, and fails like Credit. Without
+// rollover what is left of the grant's units lapses before. A grant that has not
+// been credited, or not again since its units were taken back, gets none.
+func (l *Ledger) Refill(ctx context.Context, c grant.Credit, cycle string, generation int64) error {
+	_, err := l.credit(ctx, c.FulfilmentID, generation, func(t *tx) (got grant.Credited, err error) {
+		key := "cycle " + c.FulfilmentID + " " + cycle
+		known, err := t.hasEntry(key)
+		if err != nil || known {
+			return got, err
+		}
+		life, err := t.life(c.FulfilmentID)
+		if err != nil || !life.granted {
+			return got, err
+		}
+		pots, err := t.potsOf(c.FulfilmentID, c.CustomerID, c.MeterID)
+		if err != nil {
+			return got, err
+		}
+		for _, p := range pots {
+			if !c.Rollover {
+				p.dropOf(c.FulfilmentID, grant.EntryLapse)
+			}
+		}
+		pots[c.MeterID].put(c, grant.EntryCycle, key)
+		got = grant.Credited{MeterID: c.MeterID, Units: c.Units, At: time.Now()}
+		return got, errors.Join(writePots(pots), t.tellCredited(c.FulfilmentID, got))
+	})
+	return err
+}
+
+// TakeBack takes away what is left of a grant's units, never what was consumed.
+// It fails like Credit. That a grant has none is fine.
+func (l *Ledger) TakeBack(ctx context.Context, fulfilmentID string, generation int64) error {
+	_, err := l.credit(ctx, fulfilmentID, generation, func(t *tx) (got grant.Credited, err error) {
+		life, err := t.life(fulfilmentID)
+		if err != nil || !life.granted {
+			return got, err
+		}
+		got = grant.Credited{MeterID: life.last.MeterID, At: time.Now()}
+		pots, err := t.potsOf(fulfilmentID, life.customer, got.MeterID)
+		if err != nil {
+			return got, err
+		}
+		for _, p := range pots {
+			got.Units -= p.dropOf(fulfilmentID, grant.EntryRevoke)
+		}
+		if got.Units == 0 { // an entry tells that the life has ended
+			p := pots[got.MeterID]
+			p.entries = append(p.entries, entry{kind: grant.EntryRevoke, fulfilment: fulfilmentID})
+		}
+		return got, errors.Join(writePots(pots), t.tellCredited(fulfilmentID, got))
+	})
+	return err
+}
+
+// credit does something about a fulfilment's credits while that is owed.
+func (l *Ledger) credit(ctx context.Context, fulfilmentID string, generation int64, do func(*tx) (grant.Credited, error)) (grant.Credited, error) {
+	type done struct {
+		grant.Credited
+		ok bool
+	}
+	got, err := askShared(ctx, l.writers, func(t *tx) (done, error) {
+		if ok, err := t.stillOwed(fulfilmentID, generation); !ok {
+			return done{}, err
+		}
+		c, err := do(t)
+		return done{c, true}, err
+	})
+	if err == nil && !got.ok {
+		err = grant.ErrOvertaken
+	}
+	return got.Credited, err
+}
+
+// askShared is ask for a write that locks rows which others want, too.
+func askShared[T any](ctx context.Context, w *writers, fn func(*tx) (T, error)) (T, error) {
+	if got, ok, err := inside(ctx, fn); ok {
+		return got, err
+	}
+	return askAlone(ctx, w, fn)
+}
+
+// life is how a grant's credits stand.
+type life struct {
+	granted  bool // it has been credited since anything was taken back
+	ends     int64
+	last     grant.Credited
+	customer string
+}
+
+func (t *tx) life(fulfilmentID string) (l life, err error) {
+	var kind grant.EntryKind
+	var at int64
+	err = t.row(`SELECT e.kind, e.units, e.created_at, m.meter_id, m.customer_id,
+			(SELECT count(*) FROM credit_entries x WHERE x.fulfilment_id = $1 AND x.fulfilment_id <> '' AND x.kind = 'revoke')
+		FROM credit_entries e JOIN customer_meters m ON m.seq = e.customer_meter
+		WHERE e.fulfilment_id = $1 AND e.fulfilment_id <> '' AND e.kind IN ('grant', 'cycle', 'revoke') ORDER BY e.id DESC LIMIT 1`,
+		[]any{fulfilmentID}, &kind, &l.last.Units, &at, &l.last.MeterID, &l.customer, &l.ends)
+	if errors.Is(err, ErrNotFound) {
+		return l, nil
+	}
+	l.granted, l.last.At = kind != grant.EntryRevoke, timeOf(at)
+	return l, err
+}
+
+// hasEntry reports whether what has this key is done.
+func (t *tx) hasEntry(key string) (bool, error) {
+	var one int64
+	err := t.row(`SELECT 1 FROM credit_entries WHERE entry_key = $1 AND entry_key <> ''`, []any{key}, &one)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// potsOf opens, by meter, what has something left of a fulfilment's, which an
+// edit of its benefit may have led to several meters, and one meter anyway.
+func (t *tx) potsOf(fulfilmentID, customer, meter string) (map[string]*pot, error) {
+	meters, err := t.strings(`SELECT DISTINCT m.meter_id FROM credit_entries e JOIN customer_meters m ON m.seq = e.customer_meter
+		WHERE e.fulfilment_id = $1 AND e.fulfilment_id <> '' AND (e.remaining > 0 OR m.meter_id = $2) ORDER BY m.meter_id`, fulfilmentID, meter)
+	if err != nil {
+		return nil, err
+	}
+	pots := map[string]*pot{}
+	for _, m := range append(meters, meter) {
+		if pots[m] == nil {
+			if pots[m], err = t.pot(customer, m); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return pots, nil
+}
+
+func writePots[K comparable](pots map[K]*pot) error {
+	for _, p := range pots {
+		if err := p.write(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellCredited shows with the grant what was credited or taken back last, as the
+// platform does. Of a renewal and a revocation nobody else would.
+func (t *tx) tellCredited(fulfilmentID string, c grant.Credited) error {
+	text, err := json.Marshal(c.Properties())
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE fulfilments SET properties = $2 WHERE id = $1`, fulfilmentID, string(text))
+	return err
+}
