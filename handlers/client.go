@@ -58,7 +58,7 @@ func newClients(l ClientLimits) *clients {
 }
 
 // shutOut refuses a client that has guessed too much, before anything of theirs is
-// read. Nil clients may ask as much as they like; so may they below.
+// read. Nil clients have tokens, and no limits.
 func (c *clients) shutOut(r *http.Request) error {
 	if c == nil {
 		return nil

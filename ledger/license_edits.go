@@ -10,7 +10,7 @@ import (
 	"fulfilld/grant"
 )
 
-const keyByID = `SELECT ` + keyViewColumns + ` FROM (SELECT ` + licenseColumns + ` FROM license_keys WHERE id = $1) k` + withCustomer
+const keyByID = `SELECT ` + keyViewColumns + ` FROM license_keys k` + withCustomer + ` WHERE k.id = $1`
 
 // LicenseKey returns a key with its customer.
 func (l *Ledger) LicenseKey(ctx context.Context, id string) (grant.LicenseKeyView, error) {

@@ -12,35 +12,36 @@ import (
 	"fulfilld/grant"
 )
 
-const licenseColumns = `id, fulfilment_id, benefit_id, customer_id, organization_id, key, display_key, active,
-	limit_activations, limit_usage, expires_at, usage, validations, last_validated_at, created_at, modified_at,
-	merchant_status, merchant_limit_activations, merchant_limit_usage, merchant_expires_at`
+// licenseColumns are those of a key k. Where the merchant said nothing, unsaid stands.
+const licenseColumns = `k.id, k.fulfilment_id, k.benefit_id, k.customer_id, k.organization_id, k.key, k.display_key, k.merchant_status,
+	concat_ws(' ', k.active, coalesce(k.limit_activations, -1), coalesce(k.limit_usage, -1), k.expires_at,
+	coalesce(k.merchant_limit_activations, -2), coalesce(k.merchant_limit_usage, -2), coalesce(k.merchant_expires_at, -2),
+	k.usage, k.validations, k.last_validated_at, k.created_at, k.modified_at)`
+
+const unsaid = -2
 
 // scanLicenseKey reads a key as it counts: the merchant's word where he gave one.
 func scanLicenseKey(r rowScanner) (k grant.LicenseKey, err error) {
-	var active, expires, validated, created, modified int64
-	var activations, usage, theirActivations, theirUsage, theirExpiry sql.NullInt64
-	err = r.Scan(&k.ID, &k.FulfilmentID, &k.BenefitID, &k.CustomerID, &k.OrganizationID, &k.Key, &k.DisplayKey, &active,
-		&activations, &usage, &expires, &k.Usage, &k.Validations, &validated, &created, &modified,
-		&k.MerchantStatus, &theirActivations, &theirUsage, &theirExpiry)
+	var active, activations, usage, expires, theirActivations, theirUsage, theirExpiry, validated, created, modified int64
+	err = r.Scan(&k.ID, &k.FulfilmentID, &k.BenefitID, &k.CustomerID, &k.OrganizationID, &k.Key, &k.DisplayKey, &k.MerchantStatus,
+		numbers{&active, &activations, &usage, &expires, &theirActivations, &theirUsage, &theirExpiry, &k.Usage, &k.Validations, &validated, &created, &modified})
 	k.Active = active > 0
 	k.LimitActivations, k.LimitUsage = limit(activations, theirActivations), limit(usage, theirUsage)
-	if theirExpiry.Valid {
-		expires = max(theirExpiry.Int64, 0)
+	if theirExpiry != unsaid {
+		expires = max(theirExpiry, 0)
 	}
 	k.ExpiresAt, k.LastValidatedAt, k.CreatedAt, k.ModifiedAt = timeOf(expires), timeOf(validated), timeOf(created), timeOf(modified)
 	return k, err
 }
 
-func limit(ours, theirs sql.NullInt64) *int64 {
-	n := ours
-	if theirs.Valid {
-		n = theirs
+func limit(ours, theirs int64) *int64 {
+	if theirs != unsaid {
+		ours = theirs
 	}
-	if !n.Valid || n.Int64 < 0 {
+	if ours < 0 {
 		return nil
 	}
-	return &n.Int64
+	return &ours
 }
 
 // licenseKeys is the namespace in which a fulfilment's id names its key.
@@ -104,7 +105,7 @@ func (t *tx) reviseLicenseKey(want grant.LicenseKey) (k grant.LicenseKey, err er
 		want.ID, want.LimitActivations, want.LimitUsage, micros(want.ExpiresAt)); err != nil {
 		return k, err
 	}
-	s, err := t.stmt(`SELECT ` + licenseColumns + ` FROM license_keys WHERE id = $1`)
+	s, err := t.stmt(`SELECT ` + licenseColumns + ` FROM license_keys k WHERE k.id = $1`)
 	if err != nil {
 		return k, err
 	}
@@ -130,7 +131,7 @@ func (l *Ledger) RevokeLicenseKey(ctx context.Context, fulfilmentID string, gene
 
 // LicenseKeyOf returns a fulfilment's key.
 func (l *Ledger) LicenseKeyOf(ctx context.Context, fulfilmentID string) (grant.LicenseKey, error) {
-	k, err := scanLicenseKey(l.read.QueryRowContext(ctx, `SELECT `+licenseColumns+` FROM license_keys WHERE id = $1`, licenseID(fulfilmentID)))
+	k, err := scanLicenseKey(l.read.QueryRowContext(ctx, `SELECT `+licenseColumns+` FROM license_keys k WHERE k.id = $1`, licenseID(fulfilmentID)))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}

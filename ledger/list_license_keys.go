@@ -16,13 +16,13 @@ var statuses = map[string]string{
 
 // keyViewColumns are a key k and its customer c, as scanLicenseKeyView reads them.
 const (
-	keyViewColumns = `k.*, coalesce(c.email, ''), coalesce(c.name, ''), coalesce(c.deleted_at, 0), coalesce(c.body, '')`
+	keyViewColumns = licenseColumns + `, coalesce(c.email, ''), coalesce(c.name, ''), coalesce(c.deleted_at, 0), coalesce(c.body, '')`
 	withCustomer   = ` LEFT JOIN customers c ON c.id = k.customer_id`
 )
 
 // LicenseKeys lists license keys, the newest first, and counts them.
 func (l *Ledger) LicenseKeys(ctx context.Context, f grant.LicenseKeyFilter, p grant.Page) ([]grant.LicenseKeyView, int64, error) {
-	s := selection{from: `(SELECT ` + licenseColumns + ` FROM license_keys) k` + withCustomer}
+	s := selection{from: `license_keys k` + withCustomer}
 	in(&s, "k.organization_id", f.OrganizationIDs)
 	in(&s, "k.benefit_id", f.BenefitIDs)
 	in(&s, "k.customer_id", f.CustomerIDs)

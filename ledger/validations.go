@@ -14,8 +14,8 @@ import (
 // hash, whose it is, and the activation it is used by. A key of another
 // organization costs what an unknown one does.
 const keyInUse = `SELECT ` + keyViewColumns + `, coalesce(a.id, ''), coalesce(a.label, ''), coalesce(a.conditions, ''), coalesce(a.meta, ''), coalesce(a.created_at, 0)
-	FROM (SELECT ` + licenseColumns + ` FROM license_keys WHERE key_sha256 = $1 AND organization_id = $2) k` + withCustomer + `
-	LEFT JOIN activations a ON a.license_key_id = k.id AND a.id = $3`
+	FROM license_keys k` + withCustomer + ` LEFT JOIN activations a ON a.license_key_id = k.id AND a.id = $3
+	WHERE k.key_sha256 = $1 AND k.organization_id = $2`
 
 // inUse is a key with the activation that the use names, if the key has it.
 type inUse struct {
