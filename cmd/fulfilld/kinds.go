@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"fulfilld/fulfillers"
+	"fulfilld/fulfillers/custom"
 	"fulfilld/fulfillers/discord"
 	"fulfilld/fulfillers/github"
 	"fulfilld/fulfillers/licensekeys"
@@ -38,5 +39,6 @@ func kinds(s store) []fulfillers.Kind {
 		licensekeys.Kind(s),
 		github.Kind(s),
 		discord.Kind(s),
+		custom.Kind(s),
 	}
 }
