@@ -18,6 +18,7 @@ var postgresEngine = engine{
 	begin:      "BEGIN",
 	lock:       "FOR UPDATE",
 	lockF:      "FOR UPDATE OF f",
+	lockFree:   "FOR UPDATE SKIP LOCKED",
 	writers:    4,
 	serialed:   "lastval()",
 	applyBatch: 32,

@@ -18,7 +18,14 @@ func (l *Ledger) Through(ctx context.Context, id string, act func(context.Contex
 		recorded
 		found bool
 	}
-	got, err := ask(ctx, l.writers, work, func(t *tx) (seen, error) {
+	got, err := askLocking(ctx, l.writers, l.hearsGrants(), func(t *tx) (seen, error) {
+		var was mark
+		if l.hearsGrants() {
+			var err error
+			if was, err = t.marked(grant.GrantOf(id)); err != nil {
+				return seen{}, err
+			}
+		}
 		h, err := l.held(t, id, ` AND f.due_at > 0 AND f.due_at <= {{now}} AND f.lease_until <= {{now}} {{lock f}}`)
 		if errors.Is(err, ErrNotFound) { // no error: it would undo the neighbours' commit
 			return seen{}, nil
@@ -33,13 +40,18 @@ func (l *Ledger) Through(ctx context.Context, id string, act func(context.Contex
 		if t.spoilt != nil {
 			return seen{}, t.spoilt
 		}
+		if l.hearsGrants() {
+			rec, err := t.recordAndTell(l, h, o, was)
+			return seen{rec, true}, err
+		}
 		rec, err := t.record(h, o)
 		return seen{rec, true}, err
 	})
 	if err == nil && !got.found {
 		err = ErrNotFound
 	}
-	return got.again, err
+	again, _, err := l.recorded(got.recorded, err)
+	return again, err
 }
 
 // insideKey finds the transaction that a context's call belongs to.
