@@ -31,11 +31,12 @@ type AdminOptions struct {
 	Retry func(ctx context.Context, grantID string) error
 	// Replay makes an event be applied again, or with an empty id every failed
 	// one, and returns how many.
-	Replay    func(ctx context.Context, id string) (int64, error)
-	Accounts  Accounts
-	Approvals Approvals
-	Alarms    func() []alarm.Alarm
-	Log       *slog.Logger // nil for the default
+	Replay     func(ctx context.Context, id string) (int64, error)
+	Accounts   Accounts
+	Approvals  Approvals
+	Deliveries Deliveries
+	Alarms     func() []alarm.Alarm
+	Log        *slog.Logger // nil for the default
 }
 
 // Admin is the operator's API, in the platform's own shapes, with the queue
@@ -48,7 +49,7 @@ func Admin(o AdminOptions) http.Handler {
 	mux := http.NewServeMux()
 	a.mount(mux, platformRoutes(o.Ledger))
 	a.mount(mux, operatorRoutes(o))
-	for _, path := range []string{"/v1/benefits", "/v1/benefit-grants", "/v1/license-keys", "/v1/events", "/v1/customers", "/v1/alarms", "/v1/approvals", "/queues"} {
+	for _, path := range []string{"/v1/benefits", "/v1/benefit-grants", "/v1/license-keys", "/v1/events", "/v1/customers", "/v1/alarms", "/v1/approvals", "/v1/deliveries", "/queues"} {
 		mux.HandleFunc("GET "+path, addSlash)
 	}
 	mux.Handle("GET /metrics", a.operator(o.Metrics))
@@ -94,6 +95,9 @@ func operatorRoutes(o AdminOptions) map[string]route {
 		"GET /v1/alarms/{$}":                 {nil, listAlarms(o.Alarms)},
 		"GET /v1/approvals/{$}":              {nil, listApprovals(o.Approvals)},
 		"POST /v1/approvals/{$}":             {nil, approve(o.Approvals)},
+		"GET /v1/deliveries/{$}":             {nil, listDeliveries(o.Deliveries)},
+		"POST /v1/deliveries/{id}/retry":     {nil, redeliver(o.Deliveries)},
+		"POST /v1/deliveries/retry":          {nil, redeliverAll(o.Deliveries)},
 
 		"DELETE /v1/customers/{id}/accounts/{provider}": {nil, unlinkAccount(o.Accounts)},
 	}

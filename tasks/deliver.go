@@ -57,14 +57,8 @@ type Deliverer struct {
 	wg            sync.WaitGroup
 }
 
-// StartDeliverer makes a deliverer and runs it until Shutdown.
-func StartDeliverer(o DeliverOptions) *Deliverer {
-	d := newDeliverer(o)
-	d.run()
-	return d
-}
-
-func newDeliverer(o DeliverOptions) *Deliverer {
+// NewDeliverer makes a deliverer. It may be woken before it is started.
+func NewDeliverer(o DeliverOptions) *Deliverer {
 	d := &Deliverer{DeliverOptions: o, sweep: sweepEvery, patience: deliverFor}
 	for _, e := range o.Endpoints {
 		d.lanes = append(d.lanes, &lane{Deliverer: d, Endpoint: e, wake: make(chan struct{}, 1)})
@@ -72,7 +66,8 @@ func newDeliverer(o DeliverOptions) *Deliverer {
 	return d
 }
 
-func (d *Deliverer) run() {
+// Start runs it until Shutdown.
+func (d *Deliverer) Start() {
 	ctx, stop := context.WithCancel(context.Background())
 	posts, callOff := context.WithCancel(context.Background())
 	d.stop, d.callOff = stop, callOff
@@ -119,6 +114,9 @@ func (d *Deliverer) tellGone() {
 // has ended that is called off: what was not recorded is sent again, under the
 // same id.
 func (d *Deliverer) Shutdown(ctx context.Context) {
+	if d.stop == nil { // it was never started
+		return
+	}
 	d.stop()
 	done := beside(d.wg.Wait)
 	await(ctx, done)

@@ -134,12 +134,12 @@ func file(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(),
 
 // start runs a deliverer until the test ends.
 func (p *post) start(set ...func(*Deliverer)) *Deliverer {
-	d := newDeliverer(p.opts)
+	d := NewDeliverer(p.opts)
 	d.sweep = 20 * time.Millisecond
 	for _, f := range set {
 		f(d)
 	}
-	d.run()
+	d.Start()
 	p.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

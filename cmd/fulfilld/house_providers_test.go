@@ -131,7 +131,7 @@ func TestTheLongestRestOfEachProviderIsMeasured(t *testing.T) {
 		}
 	}
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(newLedgerCollector(l, nil, slog.New(slog.DiscardHandler)))
+	reg.MustRegister(newLedgerCollector(l, nil, nil, slog.New(slog.DiscardHandler)))
 	all, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)

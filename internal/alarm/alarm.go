@@ -25,6 +25,8 @@ const (
 	BadSpec           = "bad_spec"           // a benefit's parameters are refused
 	ProviderRefuses   = "provider_refuses"   // a provider does not let us do what is asked for
 	LaneResting       = "lane_resting"       // a provider wants to be left alone
+	DeliveriesFailed  = "deliveries_failed"  // endpoints were not told, and are not told again
+	EndpointGone      = "endpoint_gone"      // an endpoint has answered 410
 	ApprovalNeeded    = "approval_needed"    // an edit would take away more than is let through unasked
 )
 
@@ -32,7 +34,7 @@ const (
 var Codes = [...]string{
 	RedisDown, RedisEmptied, RedisPolicy, RedisVersion, QueuePaused, LedgerDown, WebhookFormat, WebhookConflict,
 	EventsFailed, FulfilmentsFailed, RevocationsStuck, UnappliedEvents, BadSpec,
-	ProviderRefuses, LaneResting, ApprovalNeeded, FulfilmentsHeld,
+	ProviderRefuses, LaneResting, ApprovalNeeded, FulfilmentsHeld, DeliveriesFailed, EndpointGone,
 }
 
 // passes are the alarms about something that happened rather than something
