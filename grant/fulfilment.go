@@ -41,6 +41,9 @@ func GrantOf(id string) string { return strings.TrimSuffix(id, "."+KindOf(id)) }
 // JSON values only, no secret.
 type Properties map[string]any
 
+// Unshown reports whether a property is remembered only: its name begins with _.
+func Unshown(property string) bool { return strings.HasPrefix(property, "_") }
+
 // State says how far a fulfilment has come.
 type State string
 

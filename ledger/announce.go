@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -110,13 +111,11 @@ func newsOf(h grant.Held, was mark, parts []grant.FulfilmentView) (typ string, n
 // its customer is to do.
 func digestOf(parts []grant.FulfilmentView) string {
 	sum := sha256.New()
+	sum.Write(shape.Properties(grant.View{Fulfilments: parts}))
 	for _, f := range parts {
-		text := ""
 		if f.State == grant.Waiting {
-			text = f.LastError.Text
+			fmt.Fprintf(sum, "\n%s %q", f.Kind, f.LastError.Text)
 		}
-		line, _ := json.Marshal([]string{f.Kind, string(f.Properties), text}) // strings
-		sum.Write(line)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }

@@ -180,7 +180,7 @@ func TestAURLCanHaveSecretsOfItsOwn(t *testing.T) {
 func TestTheAnswersPropertiesAreKeptAndReturned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.answers(false, says(`{"properties":{"seat":"12A","nested":{"no":1},"list":[1],"nil":null,"n":1.5,"ok":true,"long":"`+strings.Repeat("x", 2000)+`"}}`))
+	w.answers(false, says(`{"properties":{"seat":"12A","_delivered":"x","nested":{"no":1},"list":[1],"nil":null,"n":1.5,"ok":true,"long":"`+strings.Repeat("x", 2000)+`"}}`))
 	w.grants()
 	digest := w.f.Properties[delivered]
 	if diff := cmp.Diff(grant.Properties{"seat": "12A", "n": 1.5, "ok": true, "note": "Book it", delivered: digest}, w.f.Properties); diff != "" {

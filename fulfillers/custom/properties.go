@@ -12,8 +12,8 @@ import (
 	"fulfilld/grant/shape"
 )
 
-// delivered is the property that holds a digest of what was delivered last.
-const delivered = "delivered"
+// delivered is the property that remembers a digest of what was delivered last.
+const delivered = "_delivered"
 
 // What is kept of an answer's properties.
 const (
@@ -70,7 +70,7 @@ func propertiesOf(answer []byte, before grant.Properties) grant.Properties {
 	}
 	p := grant.Properties{}
 	for _, key := range slices.Sorted(maps.Keys(a.Properties)) {
-		if v := a.Properties[key]; len(p) < mostProperties && key != "" && len(key) <= longestKey && isFlat(v) {
+		if v := a.Properties[key]; len(p) < mostProperties && key != "" && !grant.Unshown(key) && len(key) <= longestKey && isFlat(v) {
 			p[key] = v
 		}
 	}

@@ -6,6 +6,7 @@ package shape
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 
 	"fulfilld/grant"
@@ -78,7 +79,7 @@ func OfGrant(v grant.View) Grant {
 		SubscriptionID: Text(v.SubscriptionID), OrderID: Text(v.OrderID),
 		CustomerID: v.CustomerID, MemberID: Text(v.MemberID), BenefitID: v.BenefitID,
 		Error: Object(v.Error, "null"), Customer: Object(v.Customer.Body, "null"), Member: json.RawMessage("null"),
-		Benefit: Object(v.Benefit.Body, "null"), Properties: properties(v),
+		Benefit: Object(v.Benefit.Body, "null"), Properties: Properties(v),
 	}
 	if v.Member != nil {
 		g.Member = Object(v.Member.Body, "null")
@@ -86,13 +87,14 @@ func OfGrant(v grant.View) Grant {
 	return g
 }
 
-// properties is what the shop says of a grant, and what its fulfilments add:
-// where an invitation waits, which key was issued.
-func properties(v grant.View) json.RawMessage {
+// Properties is what the shop says of a grant, and what its fulfilments add to
+// show: where an invitation waits, which key was issued.
+func Properties(v grant.View) json.RawMessage {
 	all := map[string]json.RawMessage{}
 	for i := len(v.Fulfilments) - 1; i >= 0; i-- { // of two, the first counts
 		_ = json.Unmarshal(v.Fulfilments[i].Properties, &all) // our own marshalling
 	}
+	maps.DeleteFunc(all, func(key string, _ json.RawMessage) bool { return grant.Unshown(key) })
 	if len(all) == 0 {
 		return Object(v.Properties, "{}")
 	}
