@@ -121,9 +121,9 @@ func (d *Deliverer) Shutdown(ctx context.Context) {
 	done := beside(d.wg.Wait)
 	await(ctx, done)
 	d.callOff()
-	if ctx.Err() == nil {
-		<-done
-	}
+	soon, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	await(soon, done)
 	for _, l := range d.lanes {
 		l.Client.Close()
 	}

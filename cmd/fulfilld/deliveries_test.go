@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +48,25 @@ func TestTheConfigKnowsEverythingThatIsTold(t *testing.T) {
 	}
 	if len(listeners(nil)) != 0 {
 		t.Error("somebody listens")
+	}
+}
+
+// TestTheDocumentedBodiesAreJSON also finds every type in the documentation.
+func TestTheDocumentedBodiesAreJSON(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/webhooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, block := range strings.Split(string(text), "```") {
+		if body, ok := strings.CutPrefix(block, "json\n"); ok && i%2 == 1 && !json.Valid([]byte(body)) {
+			t.Errorf("no JSON: %s", body)
+		}
+	}
+	for _, typ := range grant.Tells {
+		if !strings.Contains(string(text), "| `"+typ+"` |") {
+			t.Errorf("%s is not in docs/webhooks.md", typ)
+		}
 	}
 }
 
