@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,17 +49,31 @@ func (t *tx) tell(l *Ledger, typ, subject, customer string, data any) error {
 type mark struct {
 	state  grant.State // granted or revoked; empty: neither
 	digest string
+	fresh  bool // there was none: nobody has listened yet when the grant was last seen to
 }
 
 // marked reads the mark and keeps it: two kinds of one grant come to their ends
 // one after the other, so that the second sees the first. It is the first lock
 // that whoever records takes.
-func (t *tx) marked(grantID string) (m mark, err error) {
-	if _, err := t.exec(`INSERT INTO announced (grant_id, state, digest) VALUES ($1, '', '') ON CONFLICT DO NOTHING`, grantID); err != nil {
-		return m, err
+func (t *tx) marked(l *Ledger, grantID string) (m mark, err error) {
+	if !l.hearsGrants() {
+		return m, nil
+	}
+	n, err := t.exec(`INSERT INTO announced (grant_id, state, digest) VALUES ($1, '', '') ON CONFLICT DO NOTHING`, grantID)
+	if err != nil || n > 0 {
+		return mark{fresh: n > 0}, err
 	}
 	err = t.row(`SELECT state, digest FROM announced WHERE grant_id = $1 {{lock}}`, []any{grantID}, &m.state, &m.digest)
 	return m, err
+}
+
+// unmark takes back a fresh mark: nothing has come of it.
+func (t *tx) unmark(grantID string, was mark) error {
+	if !was.fresh {
+		return nil
+	}
+	_, err := t.exec(`DELETE FROM announced WHERE grant_id = $1`, grantID)
+	return err
 }
 
 // announce tells what has come of a grant since the mark.
@@ -86,25 +101,34 @@ func (t *tx) announce(l *Ledger, h grant.Held, was mark) (told bool, err error) 
 }
 
 // newsOf is what an endpoint should hear: a grant that has begun or ended, seen
-// over all its kinds, or that shows something else than before. A grant that was
-// granted before anybody listened is known already.
+// over all its kinds, or that shows something else than before.
 func newsOf(h grant.Held, was mark, parts []grant.FulfilmentView) (typ string, now mark) {
-	state := worst(parts)
-	now = mark{was.state, digestOf(parts)}
+	state, digest := worst(parts), digestOf(parts)
+	if was.fresh {
+		was = unheard(h, parts, digest)
+	}
 	switch {
 	case state == grant.Granted && was.state != grant.Granted:
-		now.state = grant.Granted
-		if was.state == "" && h.State == grant.Granted {
-			return "", now
-		}
-		return grant.TellsCreated, now
-	case state == grant.Revoked && (was.state == grant.Granted || was.state == "" && h.Applied != nil):
-		now.state = grant.Revoked
-		return grant.TellsRevoked, now
-	case (state == grant.Granted || state == grant.Waiting) && now.digest != was.digest:
-		return grant.TellsUpdated, now
+		return grant.TellsCreated, mark{state: grant.Granted, digest: digest}
+	case state == grant.Revoked && was.state == grant.Granted:
+		return grant.TellsRevoked, mark{state: grant.Revoked, digest: digest}
+	case (state == grant.Granted || state == grant.Waiting) && digest != was.digest:
+		return grant.TellsUpdated, mark{state: was.state, digest: digest}
 	}
 	return "", was
+}
+
+// unheard is the mark that a grant would have if anybody had listened before:
+// one that was granted then is no news now, though its end is.
+func unheard(h grant.Held, parts []grant.FulfilmentView, digest string) mark {
+	others := slices.ContainsFunc(parts, func(f grant.FulfilmentView) bool { return f.ID != h.ID && f.State == grant.Granted })
+	switch {
+	case h.State == grant.Granted:
+		return mark{state: grant.Granted, digest: digest}
+	case others || h.Verdict.Desired == grant.OwedRevoked && (h.Applied != nil || len(h.Properties) > 0):
+		return mark{state: grant.Granted}
+	}
+	return mark{}
 }
 
 // digestOf tells whether what a grant shows has changed: its properties, and what

@@ -159,6 +159,25 @@ func TestWhatWasGrantedBeforeAnybodyListenedIsNoNews(t *testing.T) {
 	})
 }
 
+func TestAKindThatJoinsAnOldGrantMakesItNoNewOne(t *testing.T) {
+	listening(t, func(t *testing.T, s *shop) {
+		hears := s.opts
+		deaf := s.opts
+		deaf.Listeners = nil
+		s.reopen(deaf)
+		s.hear(news(benefit(1), granted("g", 1)))
+		s.work(keys)
+		s.reopen(hears)
+		if _, err := s.Through(t.Context(), keys, nil); err != ErrNotFound { // nothing is due
+			t.Error(err)
+		}
+		s.hear(news(benefit(2, "kinds", "license_keys,discord")))
+		s.spread()
+		s.record(s.look("g.discord"), grant.Outcome{Action: grant.DoGrant, State: grant.Granted, Done: true, Properties: grant.Properties{"role": "pro"}})
+		s.wantTold("g", "updated")
+	})
+}
+
 // reopen closes the ledger and opens it with other options.
 func (s *shop) reopen(o Options) {
 	s.t.Helper()

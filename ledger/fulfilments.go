@@ -175,10 +175,7 @@ func raw(s string) json.RawMessage {
 // only the journal is written, and lost is true.
 func (l *Ledger) Record(ctx context.Context, h grant.Held, o grant.Outcome) (again *grant.Due, lost bool, err error) {
 	rec, err := askLocking(ctx, l.writers, len(h.Holds) > 0 || l.hearsGrants(), func(t *tx) (recorded, error) {
-		if !l.hearsGrants() {
-			return t.record(h, o)
-		}
-		was, err := t.marked(h.Grant.ID)
+		was, err := t.marked(l, h.Grant.ID)
 		if err != nil {
 			return recorded{}, err
 		}
@@ -195,10 +192,14 @@ func (l *Ledger) recorded(rec recorded, err error) (*grant.Due, bool, error) {
 	return rec.again, rec.lost, err
 }
 
-// recordAndTell is record where somebody wants to hear of it.
+// recordAndTell is record, and tells whoever wants to hear of it.
 func (t *tx) recordAndTell(l *Ledger, h grant.Held, o grant.Outcome, was mark) (rec recorded, err error) {
 	rec, err = t.record(h, o)
-	if err == nil && !rec.lost {
+	switch {
+	case err != nil || !l.hearsGrants():
+	case rec.lost:
+		err = t.unmark(h.Grant.ID, was)
+	default:
 		rec.told, err = t.announce(l, h, was)
 	}
 	return rec, err

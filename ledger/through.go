@@ -19,16 +19,13 @@ func (l *Ledger) Through(ctx context.Context, id string, act func(context.Contex
 		found bool
 	}
 	got, err := askLocking(ctx, l.writers, l.hearsGrants(), func(t *tx) (seen, error) {
-		var was mark
-		if l.hearsGrants() {
-			var err error
-			if was, err = t.marked(grant.GrantOf(id)); err != nil {
-				return seen{}, err
-			}
+		was, err := t.marked(l, grant.GrantOf(id))
+		if err != nil {
+			return seen{}, err
 		}
 		h, err := l.held(t, id, ` AND f.due_at > 0 AND f.due_at <= {{now}} AND f.lease_until <= {{now}} {{lock f}}`)
 		if errors.Is(err, ErrNotFound) { // no error: it would undo the neighbours' commit
-			return seen{}, nil
+			return seen{}, t.unmark(grant.GrantOf(id), was)
 		}
 		if err != nil {
 			return seen{}, err
@@ -40,11 +37,7 @@ func (l *Ledger) Through(ctx context.Context, id string, act func(context.Contex
 		if t.spoilt != nil {
 			return seen{}, t.spoilt
 		}
-		if l.hearsGrants() {
-			rec, err := t.recordAndTell(l, h, o, was)
-			return seen{rec, true}, err
-		}
-		rec, err := t.record(h, o)
+		rec, err := t.recordAndTell(l, h, o, was)
 		return seen{rec, true}, err
 	})
 	if err == nil && !got.found {
