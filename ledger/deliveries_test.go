@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -168,7 +169,7 @@ func TestAKindThatJoinsAnOldGrantMakesItNoNewOne(t *testing.T) {
 		s.hear(news(benefit(1), granted("g", 1)))
 		s.work(keys)
 		s.reopen(hears)
-		if _, err := s.Through(t.Context(), keys, nil); err != ErrNotFound { // nothing is due
+		if _, err := s.Through(t.Context(), keys, nil); !errors.Is(err, ErrNotFound) { // nothing is due
 			t.Error(err)
 		}
 		s.hear(news(benefit(2, "kinds", "license_keys,discord")))

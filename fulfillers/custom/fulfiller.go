@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 
 	"fulfilld/fulfillers"
 	"fulfilld/grant"
@@ -79,22 +80,26 @@ func (c *Fulfiller) knows(f grant.Fulfilment, to aim) bool {
 // Revoke implements fulfillers.Fulfiller. It tells whoever was told of the grant,
 // or may have been, whatever the benefit names today.
 func (c *Fulfiller) Revoke(ctx context.Context, f grant.Fulfilment) error {
-	to := f.Target
-	told := f.Properties[delivered] != nil
-	if told {
-		to = grant.Target{Params: f.Applied, Origin: "config"} // it was allowed then
-	}
-	a, err := c.aimed(to)
-	switch {
-	case told && err == nil && a.url == nil:
-		return fulfillers.Permanent("no_url", "custom: the URL that was told of the grant is not in the config any more, so nobody can be told that it has ended; write fulfillers.custom.url")
-	case !told && (err != nil || a.url == nil): // then nobody was ever called
-		return nil
-	case err != nil:
+	to, err := c.told(f)
+	if err != nil || to == nil {
 		return err
 	}
-	_, err = c.deliver(ctx, message{typ: typeRevoked, to: a.url, f: f})
+	_, err = c.deliver(ctx, message{typ: typeRevoked, to: to, f: f})
 	return err
+}
+
+// told is the URL that was told of a grant. Where none is recorded, it is the one
+// that may have been; nil when there is none.
+func (c *Fulfiller) told(f grant.Fulfilment) (*url.URL, error) {
+	if f.Properties[delivered] == nil {
+		to, _ := c.aimed(f.Target) // what is refused was never called
+		return to.url, nil
+	}
+	to, err := c.aimed(grant.Target{Params: f.Applied, Origin: "config"}) // it was allowed then
+	if err == nil && to.url == nil {
+		err = fulfillers.Permanent("no_url", "custom: the URL that was told of the grant is not in the config any more, so nobody can be told that it has ended; write fulfillers.custom.url")
+	}
+	return to.url, err
 }
 
 // Cycle implements fulfillers.Cycler.

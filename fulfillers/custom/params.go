@@ -51,9 +51,9 @@ func (c *Fulfiller) aimed(t grant.Target) (aim, error) {
 	a, err := c.parse(t.Params)
 	switch {
 	case err != nil:
-		return a, fulfillers.Permanent("bad_params", "custom: "+err.Error())
+		return aim{}, fulfillers.Permanent("bad_params", "custom: "+err.Error())
 	case a.url != nil && a.named && !t.Configured() && !c.config.allows(a.url.Hostname()):
-		return a, fulfillers.Permanent("not_allowed", "custom: the benefit names a URL at "+a.url.Hostname()+", which fulfillers.custom.allow does not have; add the host, or write an entry under benefits")
+		return aim{}, fulfillers.Permanent("not_allowed", "custom: the benefit names a URL at "+a.url.Hostname()+", which fulfillers.custom.allow does not have; add the host, or write an entry under benefits")
 	}
 	return a, nil
 }
