@@ -255,8 +255,10 @@ func TestEachAnswerHasItsClass(t *testing.T) {
 		"429 until a date":     {after(429, time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)), fulfillers.ClassThrottled, "throttled", ""},
 		"503":                  {status(503), fulfillers.ClassTransient, "refused", "answered 503"},
 		"503 with Retry-After": {after(503, "40"), fulfillers.ClassThrottled, "throttled", ""},
-		"a redirect":           {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound) }, fulfillers.ClassTransient, "unreachable", "redirects are not followed"},
-		"no answer":            {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, fulfillers.ClassTransient, "unreachable", "EOF"},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
+		}, fulfillers.ClassTransient, "unreachable", "redirects are not followed"},
+		"no answer": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, fulfillers.ClassTransient, "unreachable", "EOF"},
 	} {
 		w := newWorld(t)
 		w.answers(true, c.answer)
