@@ -3,6 +3,7 @@ module fulfilld
 go 1.26.0
 
 require (
+	code.dny.dev/ssrf v0.3.0
 	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/bradleyfalzon/ghinstallation/v2 v2.11.0
 	github.com/bwmarrin/discordgo v0.29.0

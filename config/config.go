@@ -53,10 +53,13 @@ type Config struct {
 	// signal to stop. Default 30s.
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 
-	Retention  Retention  `yaml:"retention"`
-	Log        Log        `yaml:"log"`
-	Alerts     Alerts     `yaml:"alerts"`
-	Identity   Identity   `yaml:"identity"`
+	Retention Retention `yaml:"retention"`
+	Log       Log       `yaml:"log"`
+	Alerts    Alerts    `yaml:"alerts"`
+	Identity  Identity  `yaml:"identity"`
+	// Endpoints are told of what becomes of grants and benefits of every kind.
+	// Default: none.
+	Endpoints  []Endpoint `yaml:"endpoints"`
 	Fulfillers Fulfillers `yaml:"fulfillers"`
 
 	// Benefits decide, by id, what is done for a benefit. An entry wins over

@@ -45,7 +45,7 @@ func sample(t *testing.T, typ reflect.Type) string {
 		return strings.Repeat("s", 32)
 	case reflect.TypeFor[[]netip.Prefix]():
 		return "10.0.0.0/8,192.168.1.1"
-	case reflect.TypeFor[[]Token]():
+	case reflect.TypeFor[[]Token](), reflect.TypeFor[[]Endpoint]():
 		return `[{"name": "something"}]`
 	case reflect.TypeFor[[]Benefit](), reflect.TypeFor[[]Product]():
 		return `[{"id": "something"}]`
@@ -92,6 +92,7 @@ func TestExampleMentionsEveryField(t *testing.T) {
 	all := leaves(reflect.TypeFor[Config](), "", nil)
 	all = append(all, leaves(reflect.TypeFor[Benefit](), "benefits", nil)...)
 	all = append(all, leaves(reflect.TypeFor[Product](), "products", nil)...)
+	all = append(all, leaves(reflect.TypeFor[Endpoint](), "endpoints", nil)...)
 	for _, f := range all {
 		key := f.path[strings.LastIndexByte(f.path, '.')+1:]
 		if !regexp.MustCompile(`(?m)^[# -]*` + key + `:`).Match(text) {

@@ -91,6 +91,7 @@ alerts: {url: "https://hooks.example.com/hunter2"}
 webhooks: {polar: {secrets: [`+hidden+`]}}
 retention: {ids: 30d, bodies: 36h}
 fulfillers: {custom: {private_key: `+hidden+`}}
+endpoints: [{name: mailer, url: "https://hooks.example.com/hunter2", secrets: [whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg==], events: [benefit.created]}]
 benefits:
   - {id: pro, grace_period: 7d, fulfill: [{kind: custom, signing_key: hunter2, url: "https://u:hunter2@h/p", header: "${H}"}]}
 `, "H=hunter2")
@@ -152,17 +153,18 @@ func TestExampleLoadsWithEverythingUncommented(t *testing.T) {
 	}
 	text = regexp.MustCompile(`(?m)^ *# +[a-z_]+_file: .*\n`).ReplaceAll(text, nil)
 	text = regexp.MustCompile(`(?m)^( *)# ( *(- )?[a-z_]+:( .*)?)$`).ReplaceAll(text, []byte("$1$2"))
-	c := load(t, string(text), "POLAR_WEBHOOK_SECRET="+key, "ADMIN_TOKEN="+key, "DESKTOP_APP_TOKEN="+key+"2", "POLAR_ACCESS_TOKEN="+key)
+	c := load(t, string(text), "POLAR_WEBHOOK_SECRET="+key, "ADMIN_TOKEN="+key, "DESKTOP_APP_TOKEN="+key+"2", "POLAR_ACCESS_TOKEN="+key,
+		"MAILER_SECRET=whsec_"+strings.Repeat("c2ln", 10), "CUSTOM_SECRET="+key, "PARTNER_SECRET="+key)
 	var keys licenseKeys
 	_ = c.Section("license_keys").Decode(&keys)
-	for _, kind := range []string{"github_repository", "discord", "meter_credit", "feature_flag"} { // what is in them is for the kinds to judge
+	for _, kind := range []string{"github_repository", "discord", "meter_credit", "feature_flag", "custom"} { // what is in them is for the kinds to judge
 		var any map[string]any
 		_ = c.Section(kind).Decode(&any)
 	}
 	if err := c.Validate(config.Serve); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	if len(c.Benefits) != 2 || len(c.Products) != 1 || keys.ActivationURL == "" || c.Alerts.URL == "" {
+	if len(c.Benefits) != 2 || len(c.Products) != 1 || keys.ActivationURL == "" || len(c.Endpoints) != 1 || c.Alerts.URL == "" {
 		t.Errorf("not everything was uncommented:\n%s", text)
 	}
 	same(t, string(c.Benefits[0].Fulfill[0].Params), `{"expire_subscriptions":true}`)

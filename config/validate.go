@@ -29,6 +29,7 @@ func (c *Config) Validate(purpose Purpose) error {
 	}
 	v.tokens(c)
 	v.licenseAPI(c.LicenseAPI)
+	v.endpoints(c)
 	v.benefits(c)
 	v.products(c)
 	v.sections(&c.Fulfillers)

@@ -75,7 +75,7 @@ type Prober interface {
 }
 
 // Inviter is a Fulfiller whose Grant reaches a real person outside. Invites
-// says how, for whoever is about to try an event.
+// says how, for whoever is about to try an event; nothing when it reaches nobody.
 type Inviter interface {
 	Invites(params json.RawMessage) string
 }

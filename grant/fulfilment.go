@@ -34,9 +34,15 @@ func FulfilmentID(grantID, kind string) string { return grantID + "." + kind }
 // KindOf is the kind in a fulfilment's id.
 func KindOf(id string) string { return id[strings.LastIndexByte(id, '.')+1:] }
 
+// GrantOf is the grant in a fulfilment's id.
+func GrantOf(id string) string { return strings.TrimSuffix(id, "."+KindOf(id)) }
+
 // Properties is what a fulfiller wants remembered and shown about a grant:
 // JSON values only, no secret.
 type Properties map[string]any
+
+// Unshown reports whether a property is remembered only: its name begins with _.
+func Unshown(property string) bool { return strings.HasPrefix(property, "_") }
 
 // State says how far a fulfilment has come.
 type State string

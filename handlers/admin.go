@@ -37,12 +37,13 @@ type AdminOptions struct {
 	Retry func(ctx context.Context, grantID string) error
 	// Replay makes an event be applied again, or with an empty id every failed
 	// one, and returns how many.
-	Replay    func(ctx context.Context, id string) (int64, error)
-	Accounts  Accounts
-	Approvals Approvals
-	Alarms    func() []alarm.Alarm
-	Meters    []grant.Meter // what events may consume
-	Log       *slog.Logger  // nil for the default
+	Replay     func(ctx context.Context, id string) (int64, error)
+	Accounts   Accounts
+	Approvals  Approvals
+	Deliveries Deliveries
+	Alarms     func() []alarm.Alarm
+	Meters     []grant.Meter // what events may consume
+	Log        *slog.Logger  // nil for the default
 }
 
 // Admin is the operator's API, in the platform's own shapes, with the queue
@@ -57,7 +58,7 @@ func Admin(o AdminOptions) http.Handler {
 	a.mount(mux, stateRoutes(o.Ledger))
 	a.mount(mux, creditRoutes(o.Ledger, o.Meters))
 	a.mount(mux, operatorRoutes(o))
-	for _, path := range []string{"/v1/benefits", "/v1/benefit-grants", "/v1/license-keys", "/v1/customer-meters", "/v1/events", "/v1/customers", "/v1/alarms", "/v1/approvals", "/queues"} {
+	for _, path := range []string{"/v1/benefits", "/v1/benefit-grants", "/v1/license-keys", "/v1/customer-meters", "/v1/events", "/v1/customers", "/v1/alarms", "/v1/approvals", "/v1/deliveries", "/queues"} {
 		mux.HandleFunc("GET "+path, addSlash)
 	}
 	mux.Handle("GET /metrics", a.operator(o.Metrics))
@@ -103,6 +104,9 @@ func operatorRoutes(o AdminOptions) map[string]route {
 		"GET /v1/alarms/{$}":                 {nil, listAlarms(o.Alarms)},
 		"GET /v1/approvals/{$}":              {nil, listApprovals(o.Approvals)},
 		"POST /v1/approvals/{$}":             {nil, approve(o.Approvals)},
+		"GET /v1/deliveries/{$}":             {nil, listDeliveries(o.Deliveries)},
+		"POST /v1/deliveries/{id}/retry":     {nil, redeliver(o.Deliveries)},
+		"POST /v1/deliveries/retry":          {nil, redeliverAll(o.Deliveries)},
 
 		"DELETE /v1/customers/{id}/accounts/{provider}": {nil, unlinkAccount(o.Accounts)},
 	}

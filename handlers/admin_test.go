@@ -36,9 +36,13 @@ type desk struct {
 	log    bytes.Buffer
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t *testing.T, set ...func(*ledger.Options)) *desk {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), "sqlite://"+t.TempDir()+"/ledger.db", ledger.Options{Fast: true, Route: routed})
+	o := ledger.Options{Fast: true, Route: routed}
+	for _, f := range set {
+		f(&o)
+	}
+	l, err := ledger.Open(t.Context(), "sqlite://"+t.TempDir()+"/ledger.db", o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +55,7 @@ func newDesk(t *testing.T) *desk {
 		Queues:   named("queues"),
 		Retry:    func(ctx context.Context, id string) error { _, err := l.Retry(ctx, id); return err },
 		Replay:   l.Replay,
-		Accounts: directory{l}, Approvals: crowd{l}, Meters: deskMeters,
+		Accounts: directory{l}, Approvals: crowd{l}, Deliveries: l, Meters: deskMeters,
 		Alarms: func() []alarm.Alarm {
 			return []alarm.Alarm{{Code: "redis_down", Text: "Redis does not answer", Next: "Start it.", Since: day(1), Last: day(2), Count: 3}}
 		},

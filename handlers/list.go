@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"fulfilld/grant"
+	"fulfilld/grant/shape"
 )
 
 // BenefitList is where benefits are looked up.
@@ -22,40 +22,14 @@ type GrantList interface {
 	HoldsOf(ctx context.Context, fulfilmentID string) ([]grant.Hold, error)
 }
 
-// stamp is a time as the platform writes it: UTC, microseconds unless they are
-// zero, null for none.
-type stamp time.Time
+// The platform's spellings.
+type (
+	stamp = shape.Time
+	text  = shape.Text
+)
 
-// MarshalJSON implements json.Marshaler.
-func (s stamp) MarshalJSON() ([]byte, error) {
-	t := time.Time(s).UTC()
-	layout := `"2006-01-02T15:04:05.000000Z"`
-	switch {
-	case t.IsZero():
-		return []byte("null"), nil
-	case t.Nanosecond() < 1000:
-		layout = `"2006-01-02T15:04:05Z"`
-	}
-	return []byte(t.Format(layout)), nil
-}
-
-// text is a string that is null when there is none.
-type text string
-
-// MarshalJSON implements json.Marshaler.
-func (t text) MarshalJSON() ([]byte, error) {
-	if t == "" {
-		return []byte("null"), nil
-	}
-	return json.Marshal(string(t))
-}
-
-// object is what the platform sent, or otherwise when it sent nothing.
 func object(body json.RawMessage, otherwise string) json.RawMessage {
-	if len(body) == 0 {
-		return json.RawMessage(otherwise)
-	}
-	return body
+	return shape.Object(body, otherwise)
 }
 
 // benefitTypes are the platform's.
@@ -76,7 +50,7 @@ func listBenefits(l BenefitList) endpoint {
 			return nil, err
 		}
 		all, total, err := l.Benefits(r.Context(), f, p)
-		return listingOf(all, total, p, benefitItem), err
+		return listingOf(all, total, p, shape.OfBenefit), err
 	}
 }
 
@@ -88,22 +62,6 @@ func getBenefit(l BenefitList) endpoint {
 			return nil, err
 		}
 		b, err := l.Benefit(r.Context(), id)
-		return benefitItem(b), err
+		return shape.OfBenefit(b), err
 	}
-}
-
-// benefitItem is the platform's own object; of an own benefit, what we know.
-func benefitItem(b grant.Benefit) any {
-	if len(b.Body) > 0 {
-		return b.Body
-	}
-	return struct {
-		ID             string          `json:"id"`
-		Type           string          `json:"type"`
-		Description    string          `json:"description"`
-		IsDeleted      bool            `json:"is_deleted"`
-		OrganizationID text            `json:"organization_id"`
-		Metadata       map[string]any  `json:"metadata"`
-		Properties     json.RawMessage `json:"properties"`
-	}{b.ID, b.Type, b.Description, !b.DeletedAt.IsZero(), text(b.OrganizationID), b.Metadata, object(b.Properties, "{}")}
 }

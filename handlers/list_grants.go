@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"fulfilld/grant"
+	"fulfilld/grant/shape"
 )
 
 func listGrants(l GrantList) endpoint {
@@ -68,23 +69,7 @@ func getGrant(l GrantList) endpoint {
 // grantItem is the platform's BenefitGrant: is_granted, is_revoked and the two
 // times are the shop's word. Behind it stands what has come of it here.
 type grantItem struct {
-	CreatedAt      stamp           `json:"created_at"`
-	ModifiedAt     stamp           `json:"modified_at"`
-	ID             string          `json:"id"`
-	GrantedAt      stamp           `json:"granted_at"`
-	IsGranted      bool            `json:"is_granted"`
-	RevokedAt      stamp           `json:"revoked_at"`
-	IsRevoked      bool            `json:"is_revoked"`
-	SubscriptionID text            `json:"subscription_id"`
-	OrderID        text            `json:"order_id"`
-	CustomerID     string          `json:"customer_id"`
-	MemberID       text            `json:"member_id"`
-	BenefitID      string          `json:"benefit_id"`
-	Error          json.RawMessage `json:"error"`
-	Customer       json.RawMessage `json:"customer"`
-	Member         json.RawMessage `json:"member"`
-	Benefit        json.RawMessage `json:"benefit"`
-	Properties     json.RawMessage `json:"properties"`
+	shape.Grant
 
 	State       grant.State      `json:"state"`      // the worst of the fulfilments'
 	LastError   *lastError       `json:"last_error"` // of the worst of them that has one
@@ -131,19 +116,7 @@ type attemptItem struct {
 }
 
 func grantOf(v grant.View) grantItem {
-	item := grantItem{
-		CreatedAt: stamp(v.CreatedAt), ModifiedAt: stamp(v.ModifiedAt), ID: v.ID,
-		GrantedAt: stamp(v.GrantedAt), IsGranted: v.Word == grant.SaysGranted,
-		RevokedAt: stamp(v.RevokedAt), IsRevoked: v.Word == grant.SaysRevoked,
-		SubscriptionID: text(v.SubscriptionID), OrderID: text(v.OrderID),
-		CustomerID: v.CustomerID, MemberID: text(v.MemberID), BenefitID: v.BenefitID,
-		Error: object(v.Error, "null"), Customer: object(v.Customer.Body, "null"), Member: json.RawMessage("null"),
-		Benefit: object(v.Benefit.Body, "null"), Properties: propertiesOf(v),
-		State: v.State, Source: v.Source, Fulfilments: make([]fulfilmentItem, 0, len(v.Fulfilments)),
-	}
-	if v.Member != nil {
-		item.Member = object(v.Member.Body, "null")
-	}
+	item := grantItem{Grant: shape.OfGrant(v), State: v.State, Source: v.Source, Fulfilments: make([]fulfilmentItem, 0, len(v.Fulfilments))}
 	if v.Override.Desired != "" {
 		item.Override = &override{v.Override.Desired, stamp(v.Override.Until)}
 	}
@@ -152,24 +125,6 @@ func grantOf(v grant.View) grantItem {
 		item.Fulfilments = append(item.Fulfilments, fulfilmentOf(f))
 	}
 	return item
-}
-
-// propertiesOf is what the shop says of a grant, and what its fulfilments add:
-// where an invitation waits, which key was issued.
-func propertiesOf(v grant.View) json.RawMessage {
-	all := map[string]json.RawMessage{}
-	for i := len(v.Fulfilments) - 1; i >= 0; i-- { // of two, the first counts
-		_ = json.Unmarshal(v.Fulfilments[i].Properties, &all) // our own marshalling
-	}
-	if len(all) == 0 {
-		return object(v.Properties, "{}")
-	}
-	_ = json.Unmarshal(v.Properties, &all) // whatever else it holds adds nothing
-	text, err := json.Marshal(all)
-	if err != nil {
-		return object(v.Properties, "{}")
-	}
-	return text
 }
 
 func fulfilmentOf(f grant.FulfilmentView) fulfilmentItem {

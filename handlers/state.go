@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fulfilld/grant"
+	"fulfilld/grant/shape"
 )
 
 // StateLedger is where a customer's state is looked up.
@@ -146,7 +147,7 @@ type stateGrant struct {
 
 func stateGrantOf(v grant.View) stateGrant {
 	return stateGrant{
-		v.ID, stamp(v.CreatedAt), stamp(v.ModifiedAt), stamp(grantedAt(v)), v.BenefitID, v.Benefit.Type, metadataOf(v.Benefit), propertiesOf(v),
+		v.ID, stamp(v.CreatedAt), stamp(v.ModifiedAt), stamp(grantedAt(v)), v.BenefitID, v.Benefit.Type, metadataOf(v.Benefit), shape.Properties(v),
 	}
 }
 

@@ -28,6 +28,14 @@ func askAlone[T any](ctx context.Context, w *writers, fn func(*tx) (T, error)) (
 	return got, nil
 }
 
+// askLocking is askAlone where rows are locked that others want, else ask.
+func askLocking[T any](ctx context.Context, w *writers, locks bool, fn func(*tx) (T, error)) (T, error) {
+	if locks {
+		return askAlone(ctx, w, fn)
+	}
+	return ask(ctx, w, work, fn)
+}
+
 func (w *writers) alone(ctx context.Context, fn func(*tx) error) (err error) {
 	var t *tx
 	select {

@@ -17,13 +17,13 @@ import (
 func (l *Ledger) Apply(ctx context.Context, events []grant.Decoded) (due []grant.Due, err error) {
 	type part struct {
 		events []grant.Decoded
-		due    []grant.Due
-		job    *job
+		applied
+		job *job
 	}
 	var parts []*part
 	for some := range slices.Chunk(events, l.engine.applyBatch) {
 		p := &part{events: some}
-		if p.job, err = l.writers.hand(ctx, work, l.applying(some, &p.due)); err != nil {
+		if p.job, err = l.writers.hand(ctx, work, l.applying(some, &p.applied)); err != nil {
 			break
 		}
 		parts = append(parts, p)
@@ -33,6 +33,7 @@ func (l *Ledger) Apply(ctx context.Context, events []grant.Decoded) (due []grant
 		err := l.writers.wait(ctx, p.job)
 		if err == nil {
 			due = append(due, p.due...)
+			l.applied(p.applied)
 			continue
 		}
 		some, err := l.oneByOne(ctx, p.events, err)
@@ -42,12 +43,24 @@ func (l *Ledger) Apply(ctx context.Context, events []grant.Decoded) (due []grant
 	return due, errors.Join(errs...)
 }
 
+// applied is what came of applying events.
+type applied struct {
+	due  []grant.Due
+	told bool // there is something to be delivered
+}
+
+func (l *Ledger) applied(a applied) {
+	if a.told {
+		l.opts.OnDelivery()
+	}
+}
+
 // applying is the write that applies events.
-func (l *Ledger) applying(events []grant.Decoded, due *[]grant.Due) func(*tx) error {
+func (l *Ledger) applying(events []grant.Decoded, got *applied) func(*tx) error {
 	return func(t *tx) error {
 		a := applier{tx: t, l: l}
 		err := a.events(events)
-		*due = a.due
+		*got = a.applied
 		return err
 	}
 }
@@ -59,13 +72,14 @@ func (l *Ledger) oneByOne(ctx context.Context, events []grant.Decoded, cause err
 	}
 	var errs []error
 	for _, ev := range events {
-		var some []grant.Due
+		var some applied
 		err := l.writers.do(ctx, work, l.applying([]grant.Decoded{ev}, &some))
 		if err != nil {
 			errs = append(errs, l.fail(ctx, ev, err))
 			continue
 		}
-		due = append(due, some...)
+		due = append(due, some.due...)
+		l.applied(some)
 	}
 	return due, errors.Join(errs...)
 }
@@ -85,13 +99,15 @@ func (l *Ledger) fail(ctx context.Context, ev grant.Decoded, cause error) error 
 // applier merges events within one transaction.
 type applier struct {
 	*tx
-	l   *Ledger
-	due []grant.Due
+	l *Ledger
+	applied
 
 	at    time.Time           // when the event at hand happened
 	dirty map[string]struct{} // grants that may be owed something else now
 	fresh map[string]struct{} // grants that were not known before
 	order []string
+
+	renewed []string // grants
 }
 
 // begin keeps the appliers of a fleet one after another, which spares them deadlocks.
@@ -132,7 +148,7 @@ func (a *applier) event(d grant.Decoded) error {
 	if a.at.IsZero() {
 		a.at = d.Event.ReceivedAt
 	}
-	a.dirty, a.fresh, a.order = map[string]struct{}{}, map[string]struct{}{}, nil
+	a.dirty, a.fresh, a.order, a.renewed = map[string]struct{}{}, map[string]struct{}{}, nil, nil
 	if err := a.news(d.News); err != nil {
 		return err
 	}
@@ -141,7 +157,7 @@ func (a *applier) event(d grant.Decoded) error {
 			return err
 		}
 	}
-	return nil
+	return each(a.renewed, a.tellRenewal)
 }
 
 func (a *applier) mark(ev grant.Event, state grant.EventState, why string) error {

@@ -25,8 +25,11 @@ func (a *applier) benefit(b grant.Benefit) error {
 	if b.DeletedAt.IsZero() {
 		return nil
 	}
-	_, err = a.exec(`UPDATE benefits SET deleted_at = $2, spread_after = 0 WHERE id = $1 AND deleted_at = 0`, b.ID, micros(b.DeletedAt))
-	return err
+	n, err := a.exec(`UPDATE benefits SET deleted_at = $2, spread_after = 0 WHERE id = $1 AND deleted_at = 0`, b.ID, micros(b.DeletedAt))
+	if err != nil || n == 0 {
+		return err
+	}
+	return a.tellBenefit(grant.TellsBenefitUpdated, b.ID)
 }
 
 func (a *applier) storeBenefit(b grant.Benefit, known bool) error {
@@ -45,6 +48,13 @@ func (a *applier) storeBenefit(b grant.Benefit, known bool) error {
 			VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, 1, (SELECT 0 FROM grants WHERE benefit_id = $1 LIMIT 1), $9, $10)`,
 			b.ID, b.OrganizationID, b.Type, b.Description, string(b.Properties), string(metadata), string(b.Body), string(route),
 			micros(b.Version.At), micros(b.Version.Sent))
+		if err != nil {
+			return err
+		}
+		return a.tellBenefit(grant.TellsBenefitCreated, b.ID)
+	}
+	edited, err := a.edited(b, string(metadata), string(route))
+	if err != nil {
 		return err
 	}
 	_, err = a.exec(`UPDATE benefits SET organization_id = $2, type = $3, description = $4, properties = $5, metadata = $6, body = $7,
@@ -53,7 +63,10 @@ func (a *applier) storeBenefit(b grant.Benefit, known bool) error {
 			route = $8, ver_at = $9, ver_sent = $10 WHERE id = $1`,
 		b.ID, b.OrganizationID, b.Type, b.Description, string(b.Properties), string(metadata), string(b.Body), string(route),
 		micros(b.Version.At), micros(b.Version.Sent))
-	return err
+	if err != nil || !edited {
+		return err
+	}
+	return a.tellBenefit(grant.TellsBenefitUpdated, b.ID)
 }
 
 // Spread tells up to limit grants of a changed benefit, and returns what became
@@ -141,13 +154,18 @@ func (l *Ledger) Reroute(ctx context.Context) (changed int, err error) {
 // changeRoute takes its turn with the appliers: Spread writes how far it has come,
 // and would never come to the grants before that.
 func (l *Ledger) changeRoute(ctx context.Context, benefit, from, to string) error {
-	return l.writers.do(ctx, work, func(t *tx) error {
+	got, err := ask(ctx, l.writers, work, func(t *tx) (applied, error) {
 		a := applier{tx: t, l: l}
 		if err := a.begin(); err != nil {
-			return err
+			return applied{}, err
 		}
-		_, err := a.exec(`UPDATE benefits SET route = $2, spec_version = spec_version + 1, spread_after = 0 WHERE id = $1 AND route = $3`,
+		n, err := a.exec(`UPDATE benefits SET route = $2, spec_version = spec_version + 1, spread_after = 0 WHERE id = $1 AND route = $3`,
 			benefit, to, from)
-		return err
+		if err == nil && n > 0 {
+			err = a.tellBenefit(grant.TellsBenefitUpdated, benefit)
+		}
+		return a.applied, err
 	})
+	l.applied(got)
+	return err
 }

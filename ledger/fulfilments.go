@@ -174,20 +174,42 @@ func raw(s string) json.RawMessage {
 // fulfilment when that is due again at once. When the lease was lost meanwhile
 // only the journal is written, and lost is true.
 func (l *Ledger) Record(ctx context.Context, h grant.Held, o grant.Outcome) (again *grant.Due, lost bool, err error) {
-	record := func(t *tx) (recorded, error) { return t.record(h, o) }
-	var rec recorded
-	if len(h.Holds) > 0 {
-		rec, err = askAlone(ctx, l.writers, record)
-	} else {
-		rec, err = ask(ctx, l.writers, work, record)
+	rec, err := askLocking(ctx, l.writers, len(h.Holds) > 0 || l.hearsGrants(), func(t *tx) (recorded, error) {
+		was, err := t.marked(l, h.Grant.ID)
+		if err != nil {
+			return recorded{}, err
+		}
+		return t.recordAndTell(l, h, o, was)
+	})
+	return l.recorded(rec, err)
+}
+
+// recorded passes on what came of recording.
+func (l *Ledger) recorded(rec recorded, err error) (*grant.Due, bool, error) {
+	if err == nil && rec.told {
+		l.opts.OnDelivery()
 	}
 	return rec.again, rec.lost, err
+}
+
+// recordAndTell is record, and tells whoever wants to hear of it.
+func (t *tx) recordAndTell(l *Ledger, h grant.Held, o grant.Outcome, was mark) (rec recorded, err error) {
+	rec, err = t.record(h, o)
+	switch {
+	case err != nil || !l.hearsGrants():
+	case rec.lost:
+		err = t.unmark(h.Grant.ID, was)
+	default:
+		rec.told, err = t.announce(l, h, was)
+	}
+	return rec, err
 }
 
 // recorded is what came of recording.
 type recorded struct {
 	again *grant.Due
 	lost  bool
+	told  bool // there is something to be delivered
 }
 
 func (t *tx) record(h grant.Held, o grant.Outcome) (rec recorded, err error) {

@@ -22,8 +22,11 @@ func (a *applier) grant(g grant.Grant) error {
 	if g.Cycle == "" {
 		return nil
 	}
-	_, err = a.exec(`INSERT INTO cycles (grant_id, kind, cycle_key, recorded_at, done_at) VALUES ($1, '', $2, {{now}}, 0)
+	n, err := a.exec(`INSERT INTO cycles (grant_id, kind, cycle_key, recorded_at, done_at) VALUES ($1, '', $2, {{now}}, 0)
 		ON CONFLICT DO NOTHING`, g.ID, g.Cycle)
+	if n > 0 && a.l.hears(grant.TellsCycled) {
+		a.renewed = append(a.renewed, g.ID)
+	}
 	return err
 }
 

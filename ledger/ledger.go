@@ -35,6 +35,11 @@ type Options struct {
 	// OnCommit is told of every commit: how many rows of work it carried, how
 	// long it took, and its error.
 	OnCommit func(size int, took time.Duration, err error)
+	// Listeners are the endpoints that want to be told of something, by its type:
+	// one of [grant.Tells]. What nobody wants is not kept.
+	Listeners map[string][]string
+	// OnDelivery is told that there is something to be delivered. It must not wait.
+	OnDelivery func()
 }
 
 // Ledger is an open ledger; it is safe for concurrent use.
@@ -58,6 +63,7 @@ type engine struct {
 	blob       string
 	bytewise   string // makes a text column sort by its bytes
 	begin      string
+	lockFree   string // the same, leaving out what others have locked
 	lock       string // ends a SELECT that keeps its rows as they are
 	writers    int
 	applyBatch int // events applied by one write
@@ -71,6 +77,9 @@ func Open(ctx context.Context, url string, opts Options) (*Ledger, error) {
 	}
 	if opts.OnCommit == nil {
 		opts.OnCommit = func(int, time.Duration, error) {}
+	}
+	if opts.OnDelivery == nil {
+		opts.OnDelivery = func() {}
 	}
 	l := &Ledger{opts: opts, daemon: uuid.NewString()}
 	var err error
@@ -127,7 +136,7 @@ func (l *Ledger) Probe(ctx context.Context) error {
 
 // sql fills in the engine's words.
 func (e engine) sql(q string) string {
-	return strings.NewReplacer("{{now}}", e.now, "{{serial}}", e.serial, "{{blob}}", e.blob, "{{bytewise}}", e.bytewise, "{{lock}}", e.lock, "{{serialed}}", e.serialed).Replace(q)
+	return strings.NewReplacer("{{now}}", e.now, "{{serial}}", e.serial, "{{blob}}", e.blob, "{{bytewise}}", e.bytewise, "{{lock}}", e.lock, "{{lock free}}", e.lockFree, "{{serialed}}", e.serialed).Replace(q)
 }
 
 func micros(t time.Time) int64 {

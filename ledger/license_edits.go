@@ -97,8 +97,10 @@ func (l *Ledger) RotateLicenseKey(ctx context.Context, id string) (grant.License
 			return err
 		}
 		// What is shown of the key with its grant, and in the link to activate it.
-		_, err := t.exec(`UPDATE fulfilments SET properties = replace(replace(properties, $2, $3), $4, $5) WHERE id = $1`,
-			k.FulfilmentID, k.DisplayKey, display, url.PathEscape(k.DisplayKey), url.PathEscape(display))
-		return err
+		if _, err := t.exec(`UPDATE fulfilments SET properties = replace(replace(properties, $2, $3), $4, $5) WHERE id = $1`,
+			k.FulfilmentID, k.DisplayKey, display, url.PathEscape(k.DisplayKey), url.PathEscape(display)); err != nil {
+			return err
+		}
+		return t.retold(l, grant.GrantOf(k.FulfilmentID))
 	})
 }

@@ -11,6 +11,9 @@ import (
 // journalShown is how much of a grant's journal is worth reading.
 const journalShown = 100
 
+const fulfilmentColumns = `f.id, f.grant_id, f.kind, f.state, f.because, f.generation, f.attempts, f.since,
+	f.due_at, f.done_at, f.updated_at, f.error_class, f.error_code, f.error_text, f.properties`
+
 func scanFulfilment(r rowScanner) (f grant.FulfilmentView, err error) {
 	var since, due, done, updated int64
 	var properties string
@@ -34,8 +37,7 @@ func (l *Ledger) addFulfilments(ctx context.Context, views []grant.View) error {
 	}
 	s := selection{from: `grants g JOIN fulfilments f ON ` + ofGrant}
 	in(&s, "g.id", ids)
-	rows, err := l.read.QueryContext(ctx, l.engine.sql(`SELECT f.id, f.grant_id, f.kind, f.state, f.because, f.generation, f.attempts, f.since,
-		f.due_at, f.done_at, f.updated_at, f.error_class, f.error_code, f.error_text, f.properties`+s.text()+` ORDER BY f.id`), s.args...)
+	rows, err := l.read.QueryContext(ctx, l.engine.sql(`SELECT `+fulfilmentColumns+s.text()+` ORDER BY f.id`), s.args...)
 	if err != nil {
 		return err
 	}

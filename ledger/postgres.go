@@ -17,6 +17,7 @@ var postgresEngine = engine{
 	bytewise:   `COLLATE "C"`,
 	begin:      "BEGIN",
 	lock:       "FOR UPDATE",
+	lockFree:   "FOR UPDATE SKIP LOCKED",
 	writers:    4,
 	serialed:   "lastval()",
 	applyBatch: 32,

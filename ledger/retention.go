@@ -12,7 +12,7 @@ const retainAtOnce = 500
 // Retain forgets the raw bodies of events received longer ago than bodies, and
 // events received longer ago than ids, in small portions between other commits.
 // An event not yet applied is kept whole, and a failed one keeps its body as long
-// as itself. It blanks, too, what is left of deleted customers. It returns how
+// as itself. Deliveries go with the bodies. It blanks, too, what is left of deleted customers. It returns how
 // many rows it deleted or blanked.
 func (l *Ledger) Retain(ctx context.Context, bodies, ids time.Duration) (deleted int64, err error) {
 	for _, step := range []struct {
@@ -22,6 +22,8 @@ func (l *Ledger) Retain(ctx context.Context, bodies, ids time.Duration) (deleted
 		{deleteBodies + ` AND e.state NOT IN ('accepted', 'failed') ORDER BY b.seq LIMIT $2)`, bodies},
 		{deleteBodies + ` AND e.state <> 'accepted' ORDER BY b.seq LIMIT $2)`, ids},
 		{deleteEvents, ids},
+		{deleteDeliveries + ` LIMIT $2)`, bodies},
+		{deleteDeliveries + ` AND data <> '' AND customer_id IN (SELECT id FROM customers WHERE deleted_at > 0) LIMIT $2)`, undeliveredFor},
 	} {
 		n, err := l.deleteOlder(ctx, step.delete, step.age)
 		deleted += n
@@ -42,6 +44,12 @@ const deleteBodies = `DELETE FROM bodies WHERE seq IN (SELECT b.seq FROM bodies 
 const deleteEvents = `DELETE FROM events WHERE seq IN (SELECT e.seq FROM events e
 	WHERE e.received_at < {{now}} - $1 AND e.state <> 'accepted' AND NOT EXISTS (SELECT 1 FROM bodies b WHERE b.seq = e.seq)
 	ORDER BY e.received_at LIMIT $2)`
+
+// undeliveredFor is how long endpoints may still be told of a customer who is
+// deleted.
+const undeliveredFor = 3 * 24 * time.Hour
+
+const deleteDeliveries = `DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries WHERE created_at < {{now}} - $1`
 
 // deleteOlder repeats a deletion of at most retainAtOnce rows until it finds fewer.
 func (l *Ledger) deleteOlder(ctx context.Context, q string, age time.Duration) (deleted int64, err error) {

@@ -19,9 +19,13 @@ func (l *Ledger) Through(ctx context.Context, id string, act func(context.Contex
 		found bool
 	}
 	see := func(t *tx) (seen, error) {
+		was, err := t.marked(l, grant.GrantOf(id))
+		if err != nil {
+			return seen{}, err
+		}
 		h, err := l.heldIfDue(t, id)
 		if errors.Is(err, ErrNotFound) { // no error: it would undo the neighbours' commit
-			return seen{}, nil
+			return seen{}, t.unmark(grant.GrantOf(id), was)
 		}
 		if err != nil {
 			return seen{}, err
@@ -33,20 +37,15 @@ func (l *Ledger) Through(ctx context.Context, id string, act func(context.Contex
 		if t.spoilt != nil {
 			return seen{}, t.spoilt
 		}
-		rec, err := t.record(h, o)
+		rec, err := t.recordAndTell(l, h, o, was)
 		return seen{rec, true}, err
 	}
-	var got seen
-	var err error
-	if grant.KindOf(id) == creditKind {
-		got, err = askAlone(ctx, l.writers, see)
-	} else {
-		got, err = ask(ctx, l.writers, work, see)
-	}
+	got, err := askLocking(ctx, l.writers, l.hearsGrants() || grant.KindOf(id) == creditKind, see)
 	if err == nil && !got.found {
 		err = ErrNotFound
 	}
-	return got.again, err
+	again, _, err := l.recorded(got.recorded, err)
+	return again, err
 }
 
 // heldIfDue is held for what is due and nobody's. On Postgres the row is locked by

@@ -118,8 +118,9 @@ func (d *daemon) adminHandler() (http.Handler, error) {
 		Meters: meters(d.route.Kinds),
 		Health: d.health, Metrics: d.metricsHandler(), Queues: d.queues,
 		Retry: d.retry, Replay: d.replay, Alarms: d.alarms.List, Log: d.log,
-		Approvals: approvals{d.ledger, d.queue.Dispatcher.Offer},
-		Accounts:  accounts{d.ledger, d.route.Kinds, d.queue.Dispatcher.Offer},
+		Approvals:  approvals{d.ledger, d.queue.Dispatcher.Offer},
+		Deliveries: deliveries{d.ledger, d.deliverer.Resume},
+		Accounts:   accounts{d.ledger, d.route.Kinds, d.queue.Dispatcher.Offer},
 	}), nil
 }
 

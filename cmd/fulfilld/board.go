@@ -26,6 +26,7 @@ type board struct {
 
 	mu    sync.Mutex
 	says  string
+	heard string               // by the merchant's server
 	sent  map[string]time.Time // grant -> when an event about it was sent last
 	rows  map[string]row       // grant -> as last seen
 	order []string
@@ -58,6 +59,16 @@ func (b *board) about(says, grantID string) {
 	b.says, b.sent[grantID] = says, time.Now()
 	if !b.tty {
 		fmt.Fprintln(b.out, "→", says)
+	}
+}
+
+// hears says what the merchant's server was told.
+func (b *board) hears(what string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.heard = what
+	if !b.tty {
+		fmt.Fprintln(b.out, "←", what)
 	}
 }
 
@@ -190,7 +201,7 @@ func (b *board) draw() {
 	if b.drawn > 0 {
 		fmt.Fprintf(&s, "\x1b[%dA\x1b[J", b.drawn)
 	}
-	lines := []string{"\x1b[1m→ " + b.says + "\x1b[0m", "", "\x1b[2m" + header.line(b.width) + "\x1b[0m"}
+	lines := []string{"\x1b[1m→ " + b.says + "\x1b[0m", clip("← "+b.heard, b.width), "", "\x1b[2m" + header.line(b.width) + "\x1b[0m"}
 	for _, id := range b.order {
 		lines = append(lines, b.rows[id].line(b.width))
 	}

@@ -61,7 +61,7 @@ func (o *office) say(t *testing.T, args ...string) (out string, err error) {
 func say(t *testing.T, connect connector, args ...string) (out string, err error) {
 	t.Helper()
 	root := &cobra.Command{Use: "fulfilld", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(grantsCommand(connect), eventsCommand(connect), customersCommand(connect), licensesCommand(connect), alarmsCommand(connect))
+	root.AddCommand(grantsCommand(connect), eventsCommand(connect), customersCommand(connect), licensesCommand(connect), deliveriesCommand(connect), alarmsCommand(connect))
 	var b bytes.Buffer
 	root.SetOut(&b)
 	root.SetErr(&b)

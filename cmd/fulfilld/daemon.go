@@ -31,18 +31,19 @@ import (
 
 // daemon is everything running. Its fields stand in the order data flows.
 type daemon struct {
-	cfg     *config.Config
-	log     *slog.Logger
-	metrics *prometheus.Registry
-	alarms  *alarm.Board
-	health  *handlers.Health
-	public  *http.Server
-	admin   *http.Server
-	ledger  *ledger.Ledger
-	route   fulfillers.Router // with the kinds that are switched on
-	redis   *memredis.Server  // nil when a real one is used
-	queue   *tasks.Queue
-	queues  dashboard
+	cfg       *config.Config
+	log       *slog.Logger
+	metrics   *prometheus.Registry
+	alarms    *alarm.Board
+	health    *handlers.Health
+	public    *http.Server
+	admin     *http.Server
+	ledger    *ledger.Ledger
+	route     fulfillers.Router // with the kinds that are switched on
+	redis     *memredis.Server  // nil when a real one is used
+	queue     *tasks.Queue
+	queues    dashboard
+	deliverer *tasks.Deliverer
 
 	publicAddr, adminAddr net.Addr
 	failed                chan error
@@ -71,14 +72,20 @@ func startDaemon(ctx context.Context, o *options, log *slog.Logger, single bool)
 	d.alarms = alarm.NewBoard(alarm.Options{Registerer: d.metrics, Log: log, URL: d.cfg.Alerts.URL})
 	commits := newCommitMetrics(d.metrics)
 	d.ledger, err = ledger.Open(ctx, d.cfg.Database.URL, ledger.Options{
-		Route:    func(b grant.Benefit) grant.Route { return route.Route(b) },
-		Settle:   d.cfg.Settle,
-		Words:    words(d.cfg.Identity),
-		OnCommit: commits.observe,
+		Route:      func(b grant.Benefit) grant.Route { return route.Route(b) },
+		Settle:     d.cfg.Settle,
+		Words:      words(d.cfg.Identity),
+		OnCommit:   commits.observe,
+		Listeners:  listeners(d.cfg.Endpoints),
+		OnDelivery: func() { d.deliverer.Wake() },
 	})
 	if err != nil {
 		return nil, err
 	}
+	d.deliverer = tasks.NewDeliverer(tasks.DeliverOptions{
+		Outbox: d.ledger, Endpoints: endpoints(d.cfg.Endpoints), Alarms: d.alarms, Log: log,
+		Metrics: tasks.NewDeliverMetrics(d.metrics, endpointNames(d.cfg.Endpoints)),
+	})
 	built := buildKinds(d.cfg, kinds(d.ledger))
 	route = router(d.cfg, built)
 	d.route = route
@@ -90,7 +97,8 @@ func startDaemon(ctx context.Context, o *options, log *slog.Logger, single bool)
 	if err := d.startQueue(built); err != nil {
 		return nil, err
 	}
-	d.metrics.MustRegister(newLedgerCollector(d.ledger, slices.Sorted(maps.Keys(built)), log))
+	d.deliverer.Start()
+	d.metrics.MustRegister(newLedgerCollector(d.ledger, slices.Sorted(maps.Keys(built)), endpointNames(d.cfg.Endpoints), log))
 	return d, d.listen()
 }
 

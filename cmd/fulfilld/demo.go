@@ -36,16 +36,12 @@ func demo(cmd *cobra.Command, once bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	key := make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
-		return err
-	}
 	w, err := newWorld()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	secret, token := "whsec_"+base64.StdEncoding.EncodeToString(key), rand.Text()
+	secret, token := newSecret(), rand.Text()
 	d, err := startDaemon(cmd.Context(), &options{environ: append(w.environ,
 		"FULFILLD_LISTEN=127.0.0.1:0",
 		"FULFILLD_ADMIN_LISTEN=127.0.0.1:0",
@@ -71,6 +67,13 @@ func demo(cmd *cobra.Command, once bool) (err error) {
 	return nil
 }
 
+// newSecret makes a secret of a Standard Webhook.
+func newSecret() string {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // it never fails
+	return "whsec_" + base64.StdEncoding.EncodeToString(key)
+}
+
 func showAddresses(w io.Writer, d *daemon, token string) {
 	admin := "http://" + d.adminAddr.String()
 	fmt.Fprintf(w, `
@@ -85,6 +88,7 @@ Token            %[2]s
 // tell plays the story and waits until every grant has ended as it should.
 func tell(ctx context.Context, d *daemon, w *world, secret string, b *board) error {
 	w.api = "http://" + d.publicAddr.String()
+	w.board.Store(b)
 	s := story{url: w.api + "/webhooks/polar", secret: secret, board: b, world: w, again: d.retry}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

@@ -3,12 +3,17 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"fulfilld/internal/fakediscord"
 	"fulfilld/internal/fakegithub"
@@ -23,11 +28,13 @@ const (
 	demoMeter                 = "d2982d76-8d8f-4cea-ab62-070a2485598e"
 )
 
-// world is where the demo's benefits lead: a GitHub and a Discord of its own, and
-// the people on them. Nobody outside hears of anything.
+// world is where the demo's benefits lead: a GitHub and a Discord of its own, the
+// people on them, and the merchant's server. Nobody outside hears of anything.
 type world struct {
 	github  *fakegithub.Server
 	discord *fakediscord.Server
+	signing string                // the merchant's server knows the daemon by it
+	board   atomic.Pointer[board] // shows what that server was told
 	repo    int64
 	api     string // the daemon's, once it runs
 	token   string // of the merchant's program
@@ -57,7 +64,15 @@ func newWorld() (*world, error) {
 	}
 	chat, err := w.listen(w.discord)
 	w.token = rand.Text()
+	if err != nil {
+		return nil, err
+	}
+	merchant, err := w.listen(http.HandlerFunc(w.told))
+	w.signing = newSecret()
 	w.environ = []string{
+		"FULFILLD_FULFILLERS_CUSTOM_URL=" + merchant,
+		"FULFILLD_FULFILLERS_CUSTOM_SECRETS=" + w.signing,
+		"FULFILLD_FULFILLERS_CUSTOM_ALLOW_PRIVATE=127.0.0.1",
 		"FULFILLD_FULFILLERS_GITHUB_REPOSITORY_TOKEN=" + token,
 		"FULFILLD_FULFILLERS_GITHUB_REPOSITORY_ALLOW=" + demoOwner + "/*",
 		"FULFILLD_FULFILLERS_GITHUB_REPOSITORY_API_URL=" + hub + "/",
@@ -70,6 +85,24 @@ func newWorld() (*world, error) {
 		"FULFILLD_SETTLE=1s",
 	}
 	return w, err
+}
+
+// told is the merchant's server.
+func (w *world) told(rw http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	hook, bad := standardwebhooks.NewWebhook(w.signing)
+	if errors.Join(err, bad) != nil || hook.Verify(body, r.Header) != nil {
+		http.Error(rw, "not verified", http.StatusUnauthorized)
+		return
+	}
+	var e struct {
+		Type string
+		Data struct{ Customer struct{ Name string } }
+	}
+	_ = json.Unmarshal(body, &e) // it is signed
+	if b := w.board.Load(); b != nil {
+		b.hears(fmt.Sprintf("your server is told %s: %s", e.Type, e.Data.Customer.Name))
+	}
 }
 
 func (w *world) listen(h http.Handler) (url string, err error) {

@@ -31,9 +31,9 @@ func TestExampleOfEveryKindIsAccepted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret := strings.Repeat("s", 32)
+	secret, signing := strings.Repeat("s", 32), "whsec_"+strings.Repeat("c2ln", 10)
 	o := &options{configFile: file, environ: []string{
-		"POLAR_WEBHOOK_SECRET=" + secret, "ADMIN_TOKEN=" + secret, "DESKTOP_APP_TOKEN=" + secret + "2", "POLAR_ACCESS_TOKEN=" + secret,
+		"POLAR_WEBHOOK_SECRET=" + secret, "ADMIN_TOKEN=" + secret, "DESKTOP_APP_TOKEN=" + secret + "2", "MAILER_SECRET=" + signing, "CUSTOM_SECRET=" + signing, "PARTNER_SECRET=" + signing, "POLAR_ACCESS_TOKEN=" + secret,
 		"FULFILLD_FULFILLERS_DISCORD_BOT_TOKEN=" + secret,
 		"FULFILLD_FULFILLERS_GITHUB_REPOSITORY_PRIVATE_KEY=" + string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
 	}}

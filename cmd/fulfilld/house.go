@@ -42,6 +42,7 @@ type books interface {
 	RefusedBenefits(ctx context.Context) ([]string, error)
 	Troubles(ctx context.Context) (failed, stuck int64, err error)
 	Held(ctx context.Context) (byCode map[string]int64, err error)
+	Undelivered(ctx context.Context) (waiting map[string]int64, failed int64, err error)
 	Resting(ctx context.Context) ([]grant.Lane, error)
 	Unapproved(ctx context.Context) ([]grant.Lane, error)
 	Retain(ctx context.Context, bodies, ids time.Duration) (deleted int64, err error)
@@ -98,6 +99,7 @@ func (h *house) look(daemon context.Context) {
 		h.lookAtGrants(ctx)
 		h.lookAtLanes(ctx)
 		h.lookAtApprovals(ctx)
+		h.lookAtDeliveries(ctx)
 	}
 }
 
@@ -131,6 +133,13 @@ func (h *house) lookAtGrants(ctx context.Context) {
 		}
 		h.alarm("fulfilments_held", len(held) > 0, "grants wait until something is mended: "+strings.Join(why, ", "),
 			"`fulfilld grants list` shows them with their errors, and what to mend; they go on by themselves.")
+	}
+}
+
+func (h *house) lookAtDeliveries(ctx context.Context) {
+	if _, failed, err := h.ledger.Undelivered(ctx); err == nil {
+		h.alarm("deliveries_failed", failed > 0, fmt.Sprintf("endpoints were not told %d things, and are not told again by themselves", failed),
+			"See `fulfilld deliveries list --state failed` for why; mend that, then `fulfilld deliveries retry`.")
 	}
 }
 

@@ -18,6 +18,7 @@ type ailing struct {
 	probe, retain func(ctx context.Context) error
 	unapproved    []grant.Lane
 	resting       []grant.Lane
+	undelivered   int64
 	held          map[string]int64
 }
 
@@ -40,8 +41,11 @@ func (ailing) FailedEvents(context.Context) (int64, error)             { return 
 func (ailing) RefusedBenefits(context.Context) ([]string, error)       { return nil, nil }
 func (ailing) Troubles(context.Context) (failed, stuck int64, _ error) { return 0, 0, nil }
 func (a ailing) Held(context.Context) (map[string]int64, error)        { return a.held, nil }
-func (a ailing) Resting(context.Context) ([]grant.Lane, error)         { return a.resting, nil }
-func (a ailing) Unapproved(context.Context) ([]grant.Lane, error)      { return a.unapproved, nil }
+func (a ailing) Undelivered(context.Context) (map[string]int64, int64, error) {
+	return nil, a.undelivered, nil
+}
+func (a ailing) Resting(context.Context) ([]grant.Lane, error)    { return a.resting, nil }
+func (a ailing) Unapproved(context.Context) ([]grant.Lane, error) { return a.unapproved, nil }
 
 // raised keeps which alarms stand.
 type raised struct {

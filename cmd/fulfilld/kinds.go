@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"fulfilld/fulfillers"
+	"fulfilld/fulfillers/custom"
 	"fulfilld/fulfillers/discord"
 	"fulfilld/fulfillers/featureflag"
 	"fulfilld/fulfillers/github"
@@ -48,6 +49,7 @@ func kinds(s store) []fulfillers.Kind {
 		discord.Kind(s),
 		metercredit.Kind(s),
 		featureflag.Kind(),
+		custom.Kind(s),
 	}
 }
 

@@ -49,27 +49,29 @@ var (
 	fulfilments  = prometheus.NewDesc("fulfilld_fulfilments", "Fulfilments by kind and state.", []string{"kind", "state"}, nil)
 	due          = prometheus.NewDesc("fulfilld_work_due", "Fulfilments that are due.", []string{"kind"}, nil)
 	overdue      = prometheus.NewDesc("fulfilld_work_overdue", "Fulfilments due for more than a minute.", []string{"kind"}, nil)
+	waiting      = prometheus.NewDesc("fulfilld_deliveries_waiting", "What endpoints are still to be told.", []string{"endpoint"}, nil)
 	resting      = prometheus.NewDesc("fulfilld_lane_resting_seconds", "How long a provider's lanes still rest, at the longest.", []string{"provider"}, nil)
 )
 
 // providers are those that a lane's name may begin with.
-var providers = [...]string{"discord", "github"}
+var providers = [...]string{"custom", "discord", "github"}
 
 // ledgerCollector counts what the ledger holds when scraped, at most once in a
 // few seconds.
 type ledgerCollector struct {
-	ledger *ledger.Ledger
-	kinds  []string
-	log    *slog.Logger
+	ledger    *ledger.Ledger
+	kinds     []string
+	endpoints []string
+	log       *slog.Logger
 }
 
-func newLedgerCollector(l *ledger.Ledger, kinds []string, log *slog.Logger) *ledgerCollector {
-	return &ledgerCollector{l, kinds, log}
+func newLedgerCollector(l *ledger.Ledger, kinds, endpoints []string, log *slog.Logger) *ledgerCollector {
+	return &ledgerCollector{l, kinds, endpoints, log}
 }
 
 // Describe implements prometheus.Collector.
 func (c *ledgerCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{unapplied, unappliedAge, failedEvents, fulfilments, due, overdue, resting} {
+	for _, d := range []*prometheus.Desc{unapplied, unappliedAge, failedEvents, fulfilments, due, overdue, waiting, resting} {
 		ch <- d
 	}
 }
@@ -121,6 +123,13 @@ func (c *ledgerCollector) collect(ctx context.Context, ch chan<- prometheus.Metr
 	for _, kind := range c.kinds {
 		gauge(due, float64(work[kind].Due), kind)
 		gauge(overdue, float64(work[kind].Overdue), kind)
+	}
+	undelivered, _, err := c.ledger.Undelivered(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range c.endpoints {
+		gauge(waiting, float64(undelivered[name]), name)
 	}
 	lanes, err := c.ledger.Resting(ctx)
 	if err != nil {

@@ -50,6 +50,9 @@ func (d *daemon) release(ctx context.Context) {
 	if d.queue != nil {
 		d.stopWork(ctx)
 	}
+	if d.deliverer != nil {
+		d.stopDeliveries(ctx)
+	}
 	d.queues.close()
 	for _, s := range []*http.Server{d.public, d.admin} {
 		if s != nil {
@@ -73,6 +76,14 @@ func (d *daemon) stopWork(ctx context.Context) {
 	ctx, cancel := context.WithDeadline(ctx, end.Add(-d.cfg.ShutdownTimeout/10))
 	defer cancel()
 	d.queue.Shutdown(ctx)
+}
+
+// stopDeliveries comes after the work that causes them.
+func (d *daemon) stopDeliveries(ctx context.Context) {
+	end, _ := ctx.Deadline()
+	ctx, cancel := context.WithDeadline(ctx, end.Add(-d.cfg.ShutdownTimeout/20))
+	defer cancel()
+	d.deliverer.Shutdown(ctx)
 }
 
 // closeLedger does not wait for ever for a disk that hangs: what was answered

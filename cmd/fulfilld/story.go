@@ -39,6 +39,7 @@ var (
 	margaret = newBuyer("Margaret Hill", "margaret@example.com", grant.Revoked)
 	edsger   = newBuyer("Edsger Visser", "edsger@example.com", grant.Unmanaged)
 	niklaus  = newBuyer("Niklaus Keller", "niklaus@example.com", grant.Granted)
+	kathrin  = newBuyer("Kathrin Johnsen", "kathrin@example.com", grant.Revoked)
 	barbara  = newBuyer("Barbara Stein", "barbara@example.com", grant.Revoked)
 	alan     = newBuyer("Alan Weber", "alan@example.com", grant.Granted)
 	radia    = newBuyer("Radia Novak", "radia@example.com", grant.Granted)
@@ -75,6 +76,8 @@ var plot = []beat{
 	{"Barbara joins by hers", barbara, "", "", 0, false, (*world).joinServer},
 	{"Edsger buys a download, which is not switched on here", edsger, "benefit_grant.created", "downloadables", 7, false, nil},
 	{"Alan's subscription renews, and his credits are refilled", alan, "benefit_grant.cycled", "meter_credit", 12, false, nil},
+	{"Kathrin books a call, which your own server sees to", kathrin, "benefit_grant.created", "custom", 8, false, nil},
+	{"Kathrin is refunded", kathrin, "benefit_grant.revoked", "custom", 13, false, nil},
 	{"Barbara cancels", barbara, "benefit_grant.revoked", "discord", 12, false, nil},
 }
 

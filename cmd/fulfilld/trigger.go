@@ -130,7 +130,9 @@ func prospect(t grant.Target, kinds map[string]fulfillers.Built) string {
 		return "will fail: " + t.Problem
 	}
 	if i, ok := kinds[t.Kind].Fulfiller.(fulfillers.Inviter); ok {
-		return "A REAL PERSON would be reached: " + i.Invites(t.Params)
+		if how := i.Invites(t.Params); how != "" {
+			return "A REAL PERSON would be reached: " + how
+		}
 	}
 	return "nobody outside is contacted"
 }

@@ -26,6 +26,8 @@ const (
 	ProviderRefuses   = "provider_refuses"   // a provider does not let us do what is asked for
 	LaneResting       = "lane_resting"       // a provider wants to be left alone
 	ProxyNotTrusted   = "proxy_not_trusted"  // all clients of a proxy are taken for one
+	DeliveriesFailed  = "deliveries_failed"  // endpoints were not told, and are not told again
+	EndpointGone      = "endpoint_gone"      // an endpoint has answered 410
 	ApprovalNeeded    = "approval_needed"    // an edit would take away more than is let through unasked
 )
 
@@ -33,7 +35,7 @@ const (
 var Codes = [...]string{
 	RedisDown, RedisEmptied, RedisPolicy, RedisVersion, QueuePaused, LedgerDown, WebhookFormat, WebhookConflict,
 	EventsFailed, FulfilmentsFailed, RevocationsStuck, UnappliedEvents, BadSpec,
-	ProviderRefuses, LaneResting, ApprovalNeeded, FulfilmentsHeld, ProxyNotTrusted,
+	ProviderRefuses, LaneResting, ApprovalNeeded, FulfilmentsHeld, ProxyNotTrusted, DeliveriesFailed, EndpointGone,
 }
 
 // passes are the alarms about something that happened rather than something
