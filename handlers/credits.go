@@ -19,6 +19,7 @@ type MeterList interface {
 // CreditLedger keeps the accounts of credits.
 type CreditLedger interface {
 	MeterList
+	Customer(ctx context.Context, id string) (grant.Customer, error)
 	// Consume records what events consume: all of them, or none.
 	Consume(ctx context.Context, events []grant.Usage) (grant.Consumption, error)
 }
@@ -215,7 +216,8 @@ func metersOfCustomer(ctx context.Context, l MeterList, id string) ([]grant.Cust
 }
 
 // listCredits answers how a customer's meters stand, and a page of their entries.
-func listCredits(l MeterList, known meters) endpoint {
+// A deleted one has entries still, and no meters.
+func listCredits(l CreditLedger, known meters) endpoint {
 	return func(r *http.Request) (any, error) {
 		id, err := pathID(r)
 		if err != nil {
@@ -224,6 +226,9 @@ func listCredits(l MeterList, known meters) endpoint {
 		q := queryOf(r)
 		p := q.page()
 		if err := q.err(); err != nil {
+			return nil, err
+		}
+		if _, err := l.Customer(r.Context(), id); err != nil {
 			return nil, err
 		}
 		out := creditsItem{Meters: []namedBalance{}}
