@@ -94,7 +94,7 @@ func stateOf(ctx context.Context, l StateLedger, c grant.Customer) (json.RawMess
 	if err != nil {
 		return nil, err
 	}
-	var body any = customerItem(c)
+	body := customerItem(c)
 	for _, part := range []struct {
 		name string
 		v    any

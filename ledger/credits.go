@@ -27,7 +27,11 @@ func (l *Ledger) Credit(ctx context.Context, c grant.Credit, generation int64) (
 			return grant.Credited{}, err
 		}
 		p.put(c, grant.EntryGrant, fmt.Sprintf("grant %s %d", c.FulfilmentID, life.ends))
-		return grant.Credited{MeterID: c.MeterID, Units: c.Units, At: time.Now()}, p.write()
+		if err := p.write(); err != nil {
+			return grant.Credited{}, err
+		}
+		life, err = t.life(c.FulfilmentID)
+		return life.last, err
 	})
 }
 
@@ -55,8 +59,11 @@ func (l *Ledger) Refill(ctx context.Context, c grant.Credit, cycle string, gener
 			}
 		}
 		pots[c.MeterID].put(c, grant.EntryCycle, key)
-		got = grant.Credited{MeterID: c.MeterID, Units: c.Units, At: time.Now()}
-		return got, errors.Join(writePots(pots), t.tellCredited(c.FulfilmentID, got))
+		if err := writePots(pots); err != nil {
+			return got, err
+		}
+		life, err = t.life(c.FulfilmentID)
+		return life.last, errors.Join(err, t.tellCredited(c.FulfilmentID, life.last))
 	})
 	return err
 }

@@ -99,7 +99,9 @@ func TestAGrantIsCreditedOnceInEachOfItsLives(t *testing.T) {
 		if first.Units != 100 || first.MeterID != "api" || time.Since(first.At) > time.Minute {
 			t.Errorf("%+v", first)
 		}
-		s.credit(c)
+		if diff := cmp.Diff(first, s.credit(c)); diff != "" { // or the grant would seem to change
+			t.Error(diff)
+		}
 		more := c
 		more.Units = 500 // an edit of the benefit counts from the next renewal on
 		if got := s.credit(more); got.Units != 100 {

@@ -30,7 +30,7 @@ func adasMember(v int) grant.Member {
 }
 
 func adasSubscription(v int) grant.Subscription {
-	return grant.Subscription{ID: "s", CustomerID: "c", ProductID: "p", Status: "active", Fields: []byte(`{"github":"ada"}`), Version: version(v)}
+	return grant.Subscription{ID: "s", CustomerID: "c", ProductID: "p", Status: "active", Fields: []byte(`{"github":"ada"}`), Body: []byte(`{"custom_field_data":{"github":"ada"}}`), Version: version(v)}
 }
 
 func adasOrder(v int) grant.Order {

@@ -70,7 +70,7 @@ func TestStateNeverRevokesNorReplacesABenefit(t *testing.T) {
 	news := decode(t, said("customer.state_changed", `"id":"`+two+`","email":"ada@example.com","active_subscriptions":[],"active_meters":[],"granted_benefits":[
 		{"id":"`+one+`","granted_at":"2026-09-02T00:00:00Z","benefit_id":"`+six+`","benefit_type":"custom","benefit_metadata":{"fulfill":"webhook"},"properties":{}},
 		{"id":"`+six+`","benefit_id":"`+one+`"}]`))
-	same(t, string(news.Customers[0].Body), `{"email":"ada@example.com","id":"`+two+`"}`)
+	same(t, string(news.Customers[0].Body), `{"id":"`+two+`","email":"ada@example.com"}`)
 	for _, g := range news.Grants {
 		same(t, g.Word, grant.SaysGranted)
 		same(t, g.CustomerID+g.SubscriptionID+g.OrderID+g.MemberID, two)

@@ -1,8 +1,10 @@
 package polar
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"fulfilld/grant"
@@ -69,18 +71,35 @@ func stateGrant(news *grant.News, c grant.Customer, text json.RawMessage, path s
 	return nil
 }
 
-// without drops keys of an object.
+// without drops keys of an object. The others keep their order: of two events
+// that say the same, the bodies are the same.
 func without(text json.RawMessage, keys ...string) json.RawMessage {
-	var m map[string]json.RawMessage
-	if json.Unmarshal(text, &m) != nil {
+	in := json.NewDecoder(bytes.NewReader(text))
+	if open, err := in.Token(); err != nil || open != json.Delim('{') {
 		return nil
 	}
-	for _, k := range keys {
-		delete(m, k)
+	out := []byte("{")
+	for in.More() {
+		key, err := in.Token()
+		if err != nil {
+			return nil
+		}
+		var value json.RawMessage
+		if err := in.Decode(&value); err != nil {
+			return nil
+		}
+		name, _ := key.(string)
+		if slices.Contains(keys, name) {
+			continue
+		}
+		quoted, err := json.Marshal(name)
+		if err != nil {
+			return nil
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, quoted...), ':'), value...)
 	}
-	out, err := json.Marshal(m)
-	if err != nil {
-		return nil
-	}
-	return out
+	return append(out, '}')
 }

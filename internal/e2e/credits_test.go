@@ -97,7 +97,7 @@ func TestCreditsFromPurchaseToEnd(t *testing.T) {
 	uses("call-3", 1, http.StatusPaymentRequired)
 
 	d.command("credits", "show", buyer).says(0, "API calls", "grant", "+1000", "consume", "-400", "call-1", "revoke", "-600", "3 in all")
-	d.command("credits", "show", uuid.NewString()).says(0, "0 in all")
+	d.command("credits", "show", uuid.NewString()).says(3, "not found")
 	d.command("credits", "show", "ada").says(1, "is no id")
 	var shown struct{ Entries list[json.RawMessage] }
 	if r := d.command("credits", "show", buyer, "--json").says(0); json.Unmarshal([]byte(r.out), &shown) != nil || len(shown.Entries.Items) != 3 {
