@@ -1,10 +1,13 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"fulfilld/grant"
@@ -172,13 +175,12 @@ func (t *tx) potsOf(fulfilmentID, customer, meter string) (map[string]*pot, erro
 	return pots, nil
 }
 
+// writePots writes what was changed, always in the same order: new meters last.
 func writePots[K comparable](pots map[K]*pot) error {
-	for _, p := range pots {
-		if err := p.write(); err != nil {
-			return err
-		}
-	}
-	return nil
+	age := func(p *pot) uint64 { return uint64(p.seq - 1) } // 0 is new
+	return each(slices.SortedFunc(maps.Values(pots), func(a, b *pot) int {
+		return cmp.Or(cmp.Compare(age(a), age(b)), cmp.Compare(a.meter, b.meter))
+	}), (*pot).write)
 }
 
 // tellCredited shows with the grant what was credited or taken back last, as the
