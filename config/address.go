@@ -30,6 +30,7 @@ func (v *validation) addresses(c *Config) {
 	}
 	v.publicURL(c.PublicURL)
 	v.webURL("alerts.url", c.Alerts.URL, "write a URL such as https://example.com/alarm")
+	v.supportURL(c.CustomerPage.SupportURL)
 	v.database(c.Database.URL)
 	v.redis(c.Redis.URL)
 }
@@ -52,6 +53,13 @@ func (v *validation) publicURL(text string) {
 	if u, _ := url.Parse(text); u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		v.add("public_url", "has more than a scheme, a host and a path", instead)
 	}
+}
+
+func (v *validation) supportURL(text string) {
+	if address, ok := strings.CutPrefix(text, "mailto:"); ok && strings.Contains(address, "@") {
+		return
+	}
+	v.webURL("customer_page.support_url", text, "write a URL such as https://example.com/help or mailto:help@example.com")
 }
 
 // webURL checks an http or https URL; empty is fine, but not a URL. The text

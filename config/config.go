@@ -53,6 +53,8 @@ type Config struct {
 	// signal to stop. Default 30s.
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 
+	CustomerPage CustomerPage `yaml:"customer_page"`
+
 	Retention Retention `yaml:"retention"`
 	Log       Log       `yaml:"log"`
 	Alerts    Alerts    `yaml:"alerts"`
@@ -147,6 +149,18 @@ type Polar struct {
 	AccessToken Secret `yaml:"access_token"`
 	// Server is production, sandbox or a base URL. Default production.
 	Server string `yaml:"server"`
+}
+
+// CustomerPage is where customers see what they have bought, on the public
+// listener.
+type CustomerPage struct {
+	// Name is the shop's, in the page's title. Default: none.
+	Name string `yaml:"name"`
+	// SupportURL is where the page sends whoever needs help; mailto: is fine.
+	// Default: none.
+	SupportURL string `yaml:"support_url"`
+	// SessionTTL is how long a link to the page is good. Default 1h.
+	SessionTTL time.Duration `yaml:"session_ttl"`
 }
 
 // Retention is how long the ledger remembers events.

@@ -31,6 +31,7 @@ func Default() *Config {
 		Settle:          30 * time.Second,
 		MaxRemovals:     25,
 		ShutdownTimeout: 30 * time.Second,
+		CustomerPage:    CustomerPage{SessionTTL: time.Hour},
 		Retention:       Retention{IDs: 400 * day, Bodies: 90 * day},
 		Log:             Log{Level: "info", Format: "text"},
 		loader:          newLoader(nil),

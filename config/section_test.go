@@ -157,7 +157,7 @@ func TestExampleLoadsWithEverythingUncommented(t *testing.T) {
 		"MAILER_SECRET=whsec_"+strings.Repeat("c2ln", 10), "CUSTOM_SECRET="+key, "PARTNER_SECRET="+key)
 	var keys licenseKeys
 	_ = c.Section("license_keys").Decode(&keys)
-	for _, kind := range []string{"github_repository", "discord", "meter_credit", "feature_flag", "custom"} { // what is in them is for the kinds to judge
+	for _, kind := range []string{"github_repository", "discord", "meter_credit", "feature_flag", "custom", "downloadables"} { // what is in them is for the kinds to judge
 		var any map[string]any
 		_ = c.Section(kind).Decode(&any)
 	}

@@ -35,8 +35,8 @@ type GrantFilter struct {
 
 // LicenseKeyFilter chooses license keys; an empty field chooses all.
 type LicenseKeyFilter struct {
-	OrganizationIDs, BenefitIDs, CustomerIDs []string
-	Statuses                                 []string // see [LicenseKey.Status]
+	OrganizationIDs, BenefitIDs, CustomerIDs, MemberIDs []string
+	Statuses                                            []string // see [LicenseKey.Status]
 }
 
 // EventFilter chooses events; an empty field chooses all.
@@ -78,7 +78,8 @@ type FulfilmentView struct {
 	UpdatedAt  time.Time
 	LastError  Trouble
 	Properties json.RawMessage
-	Journal    []Attempt // the latest, oldest first; only where one grant is asked for
+	Applied    json.RawMessage // the parameters of the last Grant that succeeded
+	Journal    []Attempt       // the latest, oldest first; only where one grant is asked for
 }
 
 // Trouble is why an attempt failed; the zero value is that it did not.

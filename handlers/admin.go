@@ -40,7 +40,9 @@ type AdminOptions struct {
 	Replay     func(ctx context.Context, id string) (int64, error)
 	Accounts   Accounts
 	Approvals  Approvals
+	Sessions   Sessions
 	Deliveries Deliveries
+	Files      *Files // nil: downloads are switched off
 	Alarms     func() []alarm.Alarm
 	Meters     []grant.Meter // what events may consume
 	Log        *slog.Logger  // nil for the default
@@ -57,15 +59,20 @@ func Admin(o AdminOptions) http.Handler {
 	a.mount(mux, platformRoutes(o.Ledger))
 	a.mount(mux, stateRoutes(o.Ledger))
 	a.mount(mux, creditRoutes(o.Ledger, o.Meters))
+	a.mount(mux, fileRoutes(o.Ledger, o.Files))
+	a.mount(mux, sessionRoutes(o.Ledger, o.Sessions))
 	a.mount(mux, operatorRoutes(o))
-	for _, path := range []string{"/v1/benefits", "/v1/benefit-grants", "/v1/license-keys", "/v1/customer-meters", "/v1/events", "/v1/customers", "/v1/alarms", "/v1/approvals", "/v1/deliveries", "/queues"} {
+	for _, path := range []string{"/v1/benefits", "/v1/benefit-grants", "/v1/license-keys", "/v1/files", "/v1/customer-meters", "/v1/events", "/v1/customers", "/v1/alarms", "/v1/approvals", "/v1/deliveries", "/queues"} {
 		mux.HandleFunc("GET "+path, addSlash)
 	}
 	mux.Handle("GET /metrics", a.operator(o.Metrics))
 	if o.Queues != nil {
 		mux.Handle("/queues/", a.operator(o.Queues))
 	}
-	return guard(o, a, http.MaxBytesHandler(Recovered(o.Log, orJSON(a, mux)), maxBody))
+	all := http.NewServeMux()
+	o.Files.takeIn(all, a)
+	all.Handle("/", http.MaxBytesHandler(Recovered(o.Log, orJSON(a, mux)), maxBody))
+	return guard(o, a, all)
 }
 
 // mount adds routes to a mux.

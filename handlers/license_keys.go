@@ -61,13 +61,17 @@ func getLicenseKey(l LicenseKeyList) endpoint {
 		if err != nil {
 			return nil, err
 		}
-		all, err := l.Activations(r.Context(), k.ID)
-		whole := keyWithActivations{licenseKeyOf(k), make([]activationItem, 0, len(all))}
-		for _, a := range all {
-			whole.Activations = append(whole.Activations, activationOf(a))
-		}
-		return whole, err
+		return withActivations(r.Context(), l, k)
 	}
+}
+
+func withActivations(ctx context.Context, l LicenseKeyList, k grant.LicenseKeyView) (keyWithActivations, error) {
+	all, err := l.Activations(ctx, k.ID)
+	whole := keyWithActivations{licenseKeyOf(k), make([]activationItem, 0, len(all))}
+	for _, a := range all {
+		whole.Activations = append(whole.Activations, activationOf(a))
+	}
+	return whole, err
 }
 
 func keyInPath(r *http.Request, l LicenseKeyList) (k grant.LicenseKeyView, err error) {

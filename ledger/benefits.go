@@ -69,8 +69,8 @@ func (a *applier) storeBenefit(b grant.Benefit, known bool) error {
 	return a.tellBenefit(grant.TellsBenefitUpdated, b.ID)
 }
 
-// Spread tells up to limit grants of a changed benefit, and returns what became
-// due; more is true while there are others to tell.
+// Spread tells up to limit grants of a changed benefit or file, and returns what
+// became due; more is true while there are others to tell.
 func (l *Ledger) Spread(ctx context.Context, limit int) (due []grant.Due, more bool, err error) {
 	type portion struct {
 		due  []grant.Due
@@ -93,7 +93,7 @@ func (a *applier) spread(limit int) (more bool, err error) {
 	var after int64
 	err = a.row(`SELECT id, spread_after FROM benefits WHERE spread_after IS NOT NULL ORDER BY id LIMIT 1`, nil, &benefit, &after)
 	if errors.Is(err, ErrNotFound) {
-		return false, nil
+		return a.spreadFile(limit)
 	}
 	if err != nil {
 		return false, err

@@ -12,15 +12,15 @@ import (
 const journalShown = 100
 
 const fulfilmentColumns = `f.id, f.grant_id, f.kind, f.state, f.because, f.generation, f.attempts, f.since,
-	f.due_at, f.done_at, f.updated_at, f.error_class, f.error_code, f.error_text, f.properties`
+	f.due_at, f.done_at, f.updated_at, f.error_class, f.error_code, f.error_text, f.properties, f.applied`
 
 func scanFulfilment(r rowScanner) (f grant.FulfilmentView, err error) {
 	var since, due, done, updated int64
-	var properties string
+	var properties, applied string
 	err = r.Scan(&f.ID, &f.GrantID, &f.Kind, &f.State, &f.Because, &f.Generation, &f.Attempts, &since, &due, &done, &updated,
-		&f.LastError.Class, &f.LastError.Code, &f.LastError.Text, &properties)
+		&f.LastError.Class, &f.LastError.Code, &f.LastError.Text, &properties, &applied)
 	f.Since, f.DueAt, f.DoneAt, f.UpdatedAt = timeOf(since), timeOf(due), timeOf(done), timeOf(updated)
-	f.Properties = raw(properties)
+	f.Properties, f.Applied = raw(properties), raw(applied)
 	return f, err
 }
 

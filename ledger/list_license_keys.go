@@ -25,7 +25,13 @@ func (l *Ledger) LicenseKeys(ctx context.Context, f grant.LicenseKeyFilter, p gr
 	s := selection{from: `license_keys k` + withCustomer}
 	in(&s, "k.organization_id", f.OrganizationIDs)
 	in(&s, "k.benefit_id", f.BenefitIDs)
-	in(&s, "k.customer_id", f.CustomerIDs)
+	if len(f.CustomerIDs)+len(f.MemberIDs) > 0 {
+		ids, err := l.keysOf(ctx, f.CustomerIDs, f.MemberIDs)
+		if err != nil || len(ids) == 0 {
+			return nil, 0, err
+		}
+		in(&s, "k.id", ids)
+	}
 	if len(f.Statuses) > 0 {
 		any := []string{"1 = 0"}
 		for _, status := range f.Statuses {
@@ -36,6 +42,22 @@ func (l *Ledger) LicenseKeys(ctx context.Context, f grant.LicenseKeyFilter, p gr
 		s.and("(" + strings.Join(any, " OR ") + ")")
 	}
 	return list(ctx, l, s, keyViewColumns, " ORDER BY k.created_at DESC, k.id DESC", p, scanLicenseKeyView)
+}
+
+// keysOf are the ids of the keys that grants of these may have: they follow from
+// the fulfilments', which are found by an index, as keys are not.
+func (l *Ledger) keysOf(ctx context.Context, customers, members []string) ([]string, error) {
+	s := selection{from: `grants g JOIN fulfilments f ON ` + ofGrant}
+	in(&s, "g.customer_id", customers)
+	in(&s, "g.member_id", members)
+	rows, err := l.read.QueryContext(ctx, l.engine.sql(`SELECT f.id`+s.text()), s.args...)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(r rowScanner) (id string, err error) {
+		err = r.Scan(&id)
+		return licenseID(id), err
+	})
 }
 
 func scanLicenseKeyView(r rowScanner) (v grant.LicenseKeyView, err error) {

@@ -81,6 +81,9 @@ func TestLicenseKeysAreFilteredAndWhole(t *testing.T) {
 		five := int64(5)
 		for i, id := range []string{"k1.license_keys", "k2.license_keys", "k3.license_keys", "k4.license_keys"} {
 			s.born(id)
+			g := granted(id[:2], 1)
+			g.CustomerID, g.MemberID, g.BenefitID = "c1", "m"+id[1:2], "unrouted"
+			s.hear(news(g))
 			if _, err := s.IssueLicenseKey(t.Context(), grant.LicenseKey{
 				FulfilmentID: id, BenefitID: "b1", CustomerID: "c1", OrganizationID: "org", Key: "SECRET-" + id[:2], DisplayKey: "****-" + id[:2], LimitUsage: &five,
 			}, 1); err != nil {
@@ -105,6 +108,8 @@ func TestLicenseKeysAreFilteredAndWhole(t *testing.T) {
 			{grant.LicenseKeyFilter{BenefitIDs: []string{"b2"}}, ""},
 			{grant.LicenseKeyFilter{CustomerIDs: []string{"c1"}, Statuses: []string{"granted"}}, "k1"},
 			{grant.LicenseKeyFilter{CustomerIDs: []string{"c2"}}, ""},
+			{grant.LicenseKeyFilter{CustomerIDs: []string{"c1"}, MemberIDs: []string{"m3"}}, "k3"},
+			{grant.LicenseKeyFilter{CustomerIDs: []string{"c2"}, MemberIDs: []string{"m3"}}, ""},
 			{grant.LicenseKeyFilter{OrganizationIDs: []string{"org"}, BenefitIDs: []string{"b1"}, Statuses: []string{"granted"}}, "k1"},
 		}
 		for _, tt := range tests {

@@ -121,6 +121,8 @@ func (d *daemon) adminHandler() (http.Handler, error) {
 		Approvals:  approvals{d.ledger, d.queue.Dispatcher.Offer},
 		Deliveries: deliveries{d.ledger, d.deliverer.Resume},
 		Accounts:   accounts{d.ledger, d.route.Kinds, d.queue.Dispatcher.Offer},
+		Files:      d.files,
+		Sessions:   d.sessions(),
 	}), nil
 }
 

@@ -145,6 +145,7 @@ func issued(f grant.FulfilmentView) string {
 		InviteURL     string   `json:"invite_url"`
 		RoleIDs       []string `json:"role_ids"`
 		Units         int64    `json:"last_credited_units"`
+		Files         []string `json:"files"`
 	}
 	if len(f.Properties) > 0 {
 		_ = json.Unmarshal(f.Properties, &p) // another kind's properties say nothing here
@@ -154,6 +155,8 @@ func issued(f grant.FulfilmentView) string {
 		return "invitation"
 	case f.State == grant.Granted && len(p.RoleIDs) > 0:
 		return "role"
+	case f.State == grant.Granted && len(p.Files) > 0:
+		return fmt.Sprintf("%d files", len(p.Files))
 	case f.State == grant.Granted && f.Kind == "github_repository":
 		return "access"
 	case f.State == grant.Granted && f.Kind == "feature_flag":

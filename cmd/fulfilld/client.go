@@ -110,19 +110,25 @@ func (c *adminClient) do(ctx context.Context, r request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.http.Do(req)
+	_, body, err := c.send(c.http, req)
+	return body, err
+}
+
+// send sends what was composed, and returns the answer's header and body.
+func (c *adminClient) send(by *http.Client, req *http.Request) (http.Header, []byte, error) {
+	resp, err := by.Do(req)
 	if err != nil {
-		return nil, c.unreachable(err)
+		return nil, nil, c.unreachable(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return nil, c.unreachable(err)
+		return nil, nil, c.unreachable(err)
 	}
 	if resp.StatusCode/100 != 2 {
-		return nil, c.refusal(resp, body)
+		return nil, nil, c.refusal(resp, body)
 	}
-	return body, nil
+	return resp.Header, body, nil
 }
 
 func question(q url.Values) string {

@@ -24,7 +24,7 @@ type shownCustomer struct {
 func customersCommand(connect connector) *cobra.Command {
 	cmd := &cobra.Command{Use: "customers", Short: "Find customers, show one with what is granted, say which account is theirs"}
 	addAdminFlags(cmd)
-	cmd.AddCommand(customersList(connect), customersShow(connect), customersState(connect), customersLink(connect), customersUnlink(connect))
+	cmd.AddCommand(customersList(connect), customersShow(connect), customersState(connect), customersLink(connect), customersUnlink(connect), customersSession(connect))
 	return cmd
 }
 

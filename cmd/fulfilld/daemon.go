@@ -23,6 +23,7 @@ import (
 	"fulfilld/grant"
 	"fulfilld/handlers"
 	"fulfilld/internal/alarm"
+	"fulfilld/internal/bucket"
 	"fulfilld/internal/memredis"
 	"fulfilld/ledger"
 	"fulfilld/polar"
@@ -44,6 +45,8 @@ type daemon struct {
 	queue     *tasks.Queue
 	queues    dashboard
 	deliverer *tasks.Deliverer
+	blobs     *bucket.Bucket  // nil where there are no downloads
+	files     *handlers.Files // the same
 
 	publicAddr, adminAddr net.Addr
 	failed                chan error
@@ -94,6 +97,9 @@ func startDaemon(ctx context.Context, o *options, log *slog.Logger, single bool)
 	} else if n > 0 {
 		log.Info("benefits are fulfilled differently now", slog.Int("benefits", n))
 	}
+	if err := d.openFiles(ctx, built); err != nil {
+		return nil, err
+	}
 	if err := d.startQueue(built); err != nil {
 		return nil, err
 	}
@@ -137,6 +143,9 @@ func (d *daemon) keepHouse() {
 	d.stopHouse = cancel
 	h := &house{ledger: d.ledger, probes: d.probes, alarms: d.alarms, bodies: d.cfg.Retention.Bodies, ids: d.cfg.Retention.IDs, log: d.log}
 	d.house.Go(func() { h.keep(ctx) })
+	if d.files != nil {
+		d.house.Go(func() { repeat(ctx, retainEvery, d.files.Sweep) })
+	}
 }
 
 // listen opens both listeners, and serves.
@@ -192,7 +201,10 @@ func (d *daemon) publicHandler() (http.Handler, error) {
 		},
 		Metrics: handlers.NewWebhookMetrics(d.metrics, polar.EventTypes), Log: d.log,
 	})
-	return handlers.Public(handlers.PublicOptions{Ledger: d.ledger, Tokens: tokens(d.cfg), Clients: d.clientLimits(), Meters: meters(d.route.Kinds), Webhook: receiver, Health: d.health, Log: d.log}), nil
+	return handlers.Public(handlers.PublicOptions{
+		Ledger: d.ledger, Tokens: tokens(d.cfg), Clients: d.clientLimits(), Meters: meters(d.route.Kinds), Files: d.files,
+		Sessions: d.sessions(), Visits: d.visits(), Portal: d.portal(), Webhook: receiver, Health: d.health, Log: d.log,
+	}), nil
 }
 
 // clientLimits are those of apps without a token.

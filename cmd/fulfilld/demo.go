@@ -53,6 +53,9 @@ func demo(cmd *cobra.Command, once bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.shutdown()) }()
+	if w.admin, err = newAdminClient("http://"+d.adminAddr.String(), token, false); err != nil {
+		return err
+	}
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "A daemon is running on throw-away data in %s.\n\n", dir)
 	if err := tell(cmd.Context(), d, w, secret, newBoard(out)); err != nil || cmd.Context().Err() != nil {

@@ -28,6 +28,9 @@ const (
 	demoMeter                 = "d2982d76-8d8f-4cea-ab62-070a2485598e"
 )
 
+// demoFiles are what the example of a benefit gives to download.
+var demoFiles = []string{"95e42275-7df0-4a0b-bcbf-7c73cb018066", "f23fb8ad-e27b-42a3-b868-f345a2f80041"}
+
 // world is where the demo's benefits lead: a GitHub and a Discord of its own, the
 // people on them, and the merchant's server. Nobody outside hears of anything.
 type world struct {
@@ -36,8 +39,9 @@ type world struct {
 	signing string                // the merchant's server knows the daemon by it
 	board   atomic.Pointer[board] // shows what that server was told
 	repo    int64
-	api     string // the daemon's, once it runs
-	token   string // of the merchant's program
+	api     string       // the daemon's, once it runs
+	token   string       // of the merchant's program
+	admin   *adminClient // once the daemon runs
 	environ []string
 	stop    []func() error
 }
@@ -82,6 +86,7 @@ func newWorld() (*world, error) {
 		"FULFILLD_FULFILLERS_METER_CREDIT_METERS=[{id: " + demoMeter + ", name: API calls, event: api_call, units: calls}]",
 		"FULFILLD_FULFILLERS_FEATURE_FLAG_CONCURRENCY=4",
 		"FULFILLD_TOKENS=[{name: program, token: " + w.token + ", scopes: ['events:write']}]",
+		"FULFILLD_FULFILLERS_DOWNLOADABLES_CONCURRENCY=4",
 		"FULFILLD_SETTLE=1s",
 	}
 	return w, err
@@ -158,6 +163,18 @@ func (w *world) useCredits(ctx context.Context) error {
 		}
 		return resp.StatusCode == http.StatusOK, resp.Body.Close()
 	})
+}
+
+// putFiles is what the merchant does.
+func (w *world) putFiles(ctx context.Context) error {
+	for i, id := range demoFiles {
+		text := fmt.Sprintf("This is file %d of the demo.\n", i+1)
+		p := putting{id: id, name: fmt.Sprintf("demo-%d.txt", i+1), mimeType: "text/plain"}
+		if _, err := w.admin.put(ctx, p.announcement("", int64(len(text)), ""), strings.NewReader(text), int64(len(text))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // once does something as soon as it can be done.

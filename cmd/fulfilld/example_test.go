@@ -35,6 +35,7 @@ func TestExampleOfEveryKindIsAccepted(t *testing.T) {
 	o := &options{configFile: file, environ: []string{
 		"POLAR_WEBHOOK_SECRET=" + secret, "ADMIN_TOKEN=" + secret, "DESKTOP_APP_TOKEN=" + secret + "2", "MAILER_SECRET=" + signing, "CUSTOM_SECRET=" + signing, "PARTNER_SECRET=" + signing, "POLAR_ACCESS_TOKEN=" + secret,
 		"FULFILLD_FULFILLERS_DISCORD_BOT_TOKEN=" + secret,
+		"FULFILLD_FULFILLERS_DOWNLOADABLES_SECRET_ACCESS_KEY=" + secret,
 		"FULFILLD_FULFILLERS_GITHUB_REPOSITORY_PRIVATE_KEY=" + string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
 	}}
 	_, built, err := o.load(config.Serve, kinds(nil))

@@ -76,9 +76,9 @@ func (g shownGrant) customer() string {
 
 // grantsCommand is what an operator does about grants.
 func grantsCommand(connect connector) *cobra.Command {
-	cmd := &cobra.Command{Use: "grants", Short: "List grants, explain one, try one again"}
+	cmd := &cobra.Command{Use: "grants", Short: "List grants, explain one, try one again, make links to its downloads"}
 	addAdminFlags(cmd)
-	cmd.AddCommand(grantsList(connect), grantsShow(connect), grantsRetry(connect), grantsApprove(connect))
+	cmd.AddCommand(grantsList(connect), grantsShow(connect), grantsRetry(connect), grantsDownloads(connect), grantsApprove(connect))
 	return cmd
 }
 

@@ -97,6 +97,8 @@ func nextStep(id string, f shownFulfilment) string {
 		return "none: no fulfiller of this kind is switched on here"
 	case f.State == grant.Failed:
 		return "mend what the error says, then `fulfilld grants retry " + id + "`"
+	case f.State == grant.Waiting && f.LastError != nil && f.LastError.Code == grant.FileMissingCode:
+		return "the merchant must put the file; then it goes on by itself"
 	case f.State == grant.Waiting:
 		return "the customer must act; " + again
 	case f.State == grant.Revoking && refused:

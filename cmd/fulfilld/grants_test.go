@@ -115,6 +115,7 @@ func TestNextStepSaysWhoMustDoWhat(t *testing.T) {
 		{shownFulfilment{State: grant.Failed}, "mend what the error says, then `fulfilld grants retry G`"},
 		{shownFulfilment{State: grant.Waiting, DueAt: &soon}, "the customer must act; looked at again in 10m"},
 		{shownFulfilment{State: grant.Waiting}, "the customer must act; looked at again when a fact changes"},
+		{shownFulfilment{State: grant.Waiting, DueAt: &soon, LastError: &trouble{Code: grant.FileMissingCode}}, "the merchant must put the file; then it goes on by itself"},
 		{shownFulfilment{State: grant.Revoking, DueAt: &soon, LastError: refused}, "the provider refuses, access may still stand: mend what the error says; tried again in 10m, until it is gone"},
 		{shownFulfilment{State: grant.Revoking, DueAt: &soon, LastError: &trouble{Class: "transient"}}, "tried again in 10m"},
 		{shownFulfilment{State: grant.Pending, DueAt: &past}, "due now: the next free worker takes it"},

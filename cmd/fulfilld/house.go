@@ -45,6 +45,7 @@ type books interface {
 	Undelivered(ctx context.Context) (waiting map[string]int64, failed int64, err error)
 	Resting(ctx context.Context) ([]grant.Lane, error)
 	Unapproved(ctx context.Context) ([]grant.Lane, error)
+	MissingFiles(ctx context.Context) (grants int64, file string, err error)
 	Retain(ctx context.Context, bodies, ids time.Duration) (deleted int64, err error)
 }
 
@@ -125,6 +126,10 @@ func (h *house) lookAtGrants(ctx context.Context) {
 			"See `fulfilld grants list --state failed`, mend what it says, then `fulfilld grants retry ID`.")
 		h.alarm("revocations_stuck", stuck > 0, fmt.Sprintf("%d revocations are refused by their provider, or not confirmed for an hour; access may still stand", stuck),
 			"See `fulfilld grants list --state revoking`; they are tried until the provider confirms.")
+	}
+	if waiting, file, err := h.ledger.MissingFiles(ctx); err == nil {
+		h.alarm("files_missing", waiting > 0, fmt.Sprintf("%d grants wait for a file that is not here, among those files %s", waiting, file),
+			"`fulfilld files put --id "+file+" FILE` puts it; the grants go on by themselves. `fulfilld grants list --state waiting` names the others.")
 	}
 	if held, err := h.ledger.Held(ctx); err == nil {
 		var why []string

@@ -40,6 +40,7 @@ func (ailing) Backlog(context.Context) (int64, time.Time, error)       { return 
 func (ailing) FailedEvents(context.Context) (int64, error)             { return 0, nil }
 func (ailing) RefusedBenefits(context.Context) ([]string, error)       { return nil, nil }
 func (ailing) Troubles(context.Context) (failed, stuck int64, _ error) { return 0, 0, nil }
+func (ailing) MissingFiles(context.Context) (int64, string, error)     { return 0, "", nil }
 func (a ailing) Held(context.Context) (map[string]int64, error)        { return a.held, nil }
 func (a ailing) Undelivered(context.Context) (map[string]int64, int64, error) {
 	return nil, a.undelivered, nil

@@ -7,6 +7,7 @@ import (
 	"fulfilld/fulfillers"
 	"fulfilld/fulfillers/custom"
 	"fulfilld/fulfillers/discord"
+	"fulfilld/fulfillers/downloadables"
 	"fulfilld/fulfillers/featureflag"
 	"fulfilld/fulfillers/github"
 	"fulfilld/fulfillers/licensekeys"
@@ -14,20 +15,21 @@ import (
 	"fulfilld/grant"
 )
 
-// store is what kinds keep in the ledger.
-type store interface {
+// keeper is what kinds keep in the ledger.
+type keeper interface {
 	licensekeys.Store
 	metercredit.Store
+	downloadables.Store
+}
+
+// store is that, and what kinds wait for each other by.
+type store interface {
+	keeper
 	fulfillers.Lanes
 }
 
 // nowhere is enough to check a config, and to ask providers: it keeps nothing.
-type nowhere struct {
-	licensekeys.Store
-	creditStore
-}
-
-type creditStore = metercredit.Store
+type nowhere struct{ keeper }
 
 // Pass implements fulfillers.Lanes.
 func (nowhere) Pass(context.Context, string, []grant.Limit, bool) (time.Duration, error) {
@@ -50,6 +52,7 @@ func kinds(s store) []fulfillers.Kind {
 		metercredit.Kind(s),
 		featureflag.Kind(),
 		custom.Kind(s),
+		downloadables.Kind(s),
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // operatorCommands are the verbs that speak to a running daemon's admin API.
 func operatorCommands(o *options) []*cobra.Command {
-	return []*cobra.Command{grantsCommand(o.connect), eventsCommand(o.connect), customersCommand(o.connect), licensesCommand(o.connect), deliveriesCommand(o.connect), creditsCommand(o.connect), alarmsCommand(o.connect)}
+	return []*cobra.Command{grantsCommand(o.connect), eventsCommand(o.connect), customersCommand(o.connect), licensesCommand(o.connect), filesCommand(o.connect), deliveriesCommand(o.connect), creditsCommand(o.connect), alarmsCommand(o.connect)}
 }
 
 // adminURL is the variable that stands in for --admin-url. It is no field of

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 )
 
 // shutdown stops in the order data flows: no more webhooks, then no more work,
@@ -25,10 +26,13 @@ func (d *daemon) shutdown() error {
 }
 
 // stopIntake lets requests under way finish, within half of the time: the rest
-// is for work.
+// is for work. Downloads are cut after half of that, and resumed elsewhere or later.
 func (d *daemon) stopIntake(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.ShutdownTimeout/2)
 	defer cancel()
+	if d.files != nil {
+		defer time.AfterFunc(d.cfg.ShutdownTimeout/4, d.files.Stop).Stop()
+	}
 	return d.public.Shutdown(ctx)
 }
 
@@ -58,6 +62,9 @@ func (d *daemon) release(ctx context.Context) {
 		if s != nil {
 			_ = s.Close()
 		}
+	}
+	if d.blobs != nil {
+		_ = d.blobs.Close()
 	}
 	if d.redis != nil {
 		d.redis.Close()

@@ -37,7 +37,7 @@ var (
 	grace    = newBuyer("Grace Hopper", "grace@example.com", grant.Granted)
 	linus    = newBuyer("Linus Berg", "linus@example.com", grant.Revoked)
 	margaret = newBuyer("Margaret Hill", "margaret@example.com", grant.Revoked)
-	edsger   = newBuyer("Edsger Visser", "edsger@example.com", grant.Unmanaged)
+	edsger   = newBuyer("Edsger Visser", "edsger@example.com", grant.Granted)
 	niklaus  = newBuyer("Niklaus Keller", "niklaus@example.com", grant.Granted)
 	kathrin  = newBuyer("Kathrin Johnsen", "kathrin@example.com", grant.Revoked)
 	barbara  = newBuyer("Barbara Stein", "barbara@example.com", grant.Revoked)
@@ -74,10 +74,11 @@ var plot = []beat{
 	{"Alan's program uses 250 credits", alan, "", "", 0, false, (*world).useCredits},
 	{"Niklaus accepts his invitation", niklaus, "", "", 0, false, (*world).acceptInvitation},
 	{"Barbara joins by hers", barbara, "", "", 0, false, (*world).joinServer},
-	{"Edsger buys a download, which is not switched on here", edsger, "benefit_grant.created", "downloadables", 7, false, nil},
 	{"Alan's subscription renews, and his credits are refilled", alan, "benefit_grant.cycled", "meter_credit", 12, false, nil},
 	{"Kathrin books a call, which your own server sees to", kathrin, "benefit_grant.created", "custom", 8, false, nil},
 	{"Kathrin is refunded", kathrin, "benefit_grant.revoked", "custom", 13, false, nil},
+	{"Edsger buys a download, before its files are there", edsger, "benefit_grant.created", "downloadables", 7, false, nil},
+	{"The merchant puts them", edsger, "", "", 0, false, (*world).putFiles},
 	{"Barbara cancels", barbara, "benefit_grant.revoked", "discord", 12, false, nil},
 }
 

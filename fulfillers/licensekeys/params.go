@@ -90,3 +90,10 @@ func explain(err error) error {
 	}
 	return fmt.Errorf("%s: must be %s, not %s", wrong.Field, want, wrong.Value)
 }
+
+// CustomerAdmin reports whether customers may end the activations of a key that was
+// issued with these parameters.
+func CustomerAdmin(applied json.RawMessage) bool {
+	p, err := parse(applied)
+	return err == nil && p.Activations != nil && p.Activations.EnableCustomerAdmin
+}

@@ -52,3 +52,18 @@ func TestCheckNamesTheFieldAndTheMend(t *testing.T) {
 		}
 	}
 }
+
+func TestCustomersEndActivationsWhereTheBenefitSaysSo(t *testing.T) {
+	for params, want := range map[string]bool{
+		`{"activations":{"limit":3,"enable_customer_admin":true}}`:  true,
+		`{"activations":{"limit":3,"enable_customer_admin":false}}`: false,
+		`{"activations":{"limit":3}}`:                               false,
+		`{"activations":null}`:                                      false,
+		`{"activations":{"limit":0,"enable_customer_admin":true}}`:  false, // no key has these
+		``: false,
+	} {
+		if got := CustomerAdmin(json.RawMessage(params)); got != want {
+			t.Errorf("%s: %v", params, got)
+		}
+	}
+}

@@ -29,13 +29,14 @@ const (
 	DeliveriesFailed  = "deliveries_failed"  // endpoints were not told, and are not told again
 	EndpointGone      = "endpoint_gone"      // an endpoint has answered 410
 	ApprovalNeeded    = "approval_needed"    // an edit would take away more than is let through unasked
+	FilesMissing      = "files_missing"      // grants wait for files that the merchant is to put
 )
 
 // Codes lists every code.
 var Codes = [...]string{
 	RedisDown, RedisEmptied, RedisPolicy, RedisVersion, QueuePaused, LedgerDown, WebhookFormat, WebhookConflict,
 	EventsFailed, FulfilmentsFailed, RevocationsStuck, UnappliedEvents, BadSpec,
-	ProviderRefuses, LaneResting, ApprovalNeeded, FulfilmentsHeld, ProxyNotTrusted, DeliveriesFailed, EndpointGone,
+	ProviderRefuses, LaneResting, ApprovalNeeded, FulfilmentsHeld, ProxyNotTrusted, DeliveriesFailed, EndpointGone, FilesMissing,
 }
 
 // passes are the alarms about something that happened rather than something

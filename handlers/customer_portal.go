@@ -1,0 +1,170 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"fulfilld/grant"
+	"fulfilld/handlers/portal"
+)
+
+// visit answers whose session it is.
+type visit func(r *http.Request, s portal.Session) (any, error)
+
+// visits are what a customer's program may ask, with the session's token.
+func visits(l AdminLedger, f *Files) map[string]visit {
+	all := map[string]visit{
+		"GET /v1/customer-portal/license-keys/{$}":  listOwnKeys(l),
+		"GET /v1/customer-portal/license-keys/{id}": getOwnKey(l),
+	}
+	if f != nil {
+		all["GET /v1/customer-portal/downloadables/{$}"] = f.listOwn(l)
+	}
+	return all
+}
+
+// visited answers who has a session, as long as the customer is not deleted.
+func (a answers) visited(s portal.Sessions, l CustomerList, v visit) http.Handler {
+	return a.open(func(r *http.Request) (any, error) {
+		session, err := s.Open(r.Context(), bearer(r))
+		if errors.Is(err, portal.ErrNoSession) {
+			return nil, withChallenge(unauthorized())
+		}
+		if err != nil {
+			return nil, err
+		}
+		c, err := l.Customer(r.Context(), session.CustomerID)
+		if errors.Is(err, grant.ErrNotFound) || err == nil && !c.DeletedAt.IsZero() {
+			return nil, withChallenge(unauthorized())
+		}
+		if err != nil {
+			return nil, err
+		}
+		return v(r, session)
+	})
+}
+
+func withChallenge(e *apiError) *apiError {
+	e.header = map[string]string{"WWW-Authenticate": "Bearer"}
+	return e
+}
+
+// memberOf is the filter of a session that is one member's.
+func memberOf(s portal.Session) []string {
+	if s.MemberID == "" {
+		return nil
+	}
+	return []string{s.MemberID}
+}
+
+func listOwnKeys(l LicenseKeyList) visit {
+	return func(r *http.Request, s portal.Session) (any, error) {
+		q := queryOf(r)
+		f := grant.LicenseKeyFilter{BenefitIDs: q.ids("benefit_id"), CustomerIDs: []string{s.CustomerID}, MemberIDs: memberOf(s)}
+		p := q.page()
+		if err := q.err(); err != nil {
+			return nil, err
+		}
+		all, total, err := l.LicenseKeys(r.Context(), f, p)
+		return listingOf(all, total, p, licenseKeyOf), err
+	}
+}
+
+// getOwnKey answers a key with its activations; one of somebody else is none.
+func getOwnKey(l AdminLedger) visit {
+	return func(r *http.Request, s portal.Session) (any, error) {
+		k, err := keyInPath(r, l)
+		if err != nil {
+			return nil, err
+		}
+		if k.CustomerID != s.CustomerID {
+			return nil, notFound()
+		}
+		if s.MemberID != "" {
+			v, err := l.Grant(r.Context(), grant.GrantOf(k.FulfilmentID))
+			if err != nil {
+				return nil, err
+			}
+			if v.MemberID != s.MemberID {
+				return nil, notFound()
+			}
+		}
+		return withActivations(r.Context(), l, k)
+	}
+}
+
+// downloadable is the platform's DownloadableRead.
+type downloadable struct {
+	ID        string       `json:"id"`
+	BenefitID string       `json:"benefit_id"`
+	File      fileDownload `json:"file"`
+}
+
+// fileDownload is the platform's FileDownload.
+type fileDownload struct {
+	fileItem
+	Download downloadURL `json:"download"`
+}
+
+type downloadURL struct {
+	URL       string            `json:"url"`
+	Headers   map[string]string `json:"headers"`
+	ExpiresAt stamp             `json:"expires_at"`
+}
+
+// ownDownloads is the namespace in which a grant and a file name a downloadable.
+var ownDownloads = uuid.MustParse("b2a1c9c6-6a0b-5f0e-9a39-0e3a4f7f1c55")
+
+// listOwn answers the files of all of a session's grants, with fresh links.
+func (f *Files) listOwn(l GrantList) visit {
+	return func(r *http.Request, s portal.Session) (any, error) {
+		q := queryOf(r)
+		filter := grant.GrantFilter{BenefitIDs: q.ids("benefit_id"), CustomerIDs: []string{s.CustomerID}, MemberIDs: memberOf(s)}
+		p := q.page()
+		if err := q.err(); err != nil {
+			return nil, err
+		}
+		grants, _, err := l.Grants(r.Context(), filter, grant.Page{Number: 1, Limit: maxPageSize})
+		if err != nil {
+			return nil, err
+		}
+		var all []downloadable
+		for _, v := range grants {
+			of, err := f.downloadablesOf(r.Context(), v)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, of...)
+		}
+		from := min(p.Offset(), int64(len(all)))
+		to := min(from+int64(p.Limit), int64(len(all)))
+		return listingOf(all[from:to], int64(len(all)), p, func(d downloadable) downloadable { return d }), nil
+	}
+}
+
+func (f *Files) downloadablesOf(ctx context.Context, v grant.View) (all []downloadable, err error) {
+	owed, err := f.Owed(ctx, v.ID)
+	for _, d := range owed {
+		link, err := f.Link(ctx, v.ID, d.ID)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, downloadable{
+			uuid.NewSHA1(ownDownloads, []byte(v.ID+" "+d.ID)).String(), v.BenefitID,
+			fileDownload{fileOf(d.File), downloadURL{link.URL, map[string]string{}, stamp(link.ExpiresAt)}},
+		})
+	}
+	return all, err
+}
+
+// Shown are the links that the customer page has to a grant's files.
+func (f *Files) Shown(ctx context.Context, v grant.View) (all []portal.File, err error) {
+	owed, err := f.downloadablesOf(ctx, v)
+	for _, d := range owed {
+		all = append(all, portal.File{Name: d.File.Name, Size: d.File.Size, URL: d.File.Download.URL})
+	}
+	return all, err
+}

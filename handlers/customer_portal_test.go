@@ -1,0 +1,167 @@
+package handlers
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"fulfilld/grant"
+	"fulfilld/handlers/portal"
+)
+
+const shopToken = "a-token-of-the-merchants-shop-1"
+
+// lobby is a public listener with the customers' page, and a file in its store.
+func lobby(t *testing.T) (*depot, portal.Tokens) {
+	t.Helper()
+	d := newDepot(t)
+	tokens := portal.Tokens{Keys: d.ledger.SigningKeys("customer session", time.Hour)}
+	d.put(id("file", 1), "handbook.pdf", "read me")
+	d.server.Config.Handler = Public(PublicOptions{
+		Ledger: d.ledger, Webhook: named("webhook"), Health: named("health"), Files: d.Files, Log: d.Log,
+		Sessions: Sessions{tokens.Make, time.Hour, d.server.URL}, Portal: named("portal"), Visits: tokens,
+		Tokens: []Token{{"shop", shopToken, []string{"customer_sessions:write"}}},
+	})
+	return d, tokens
+}
+
+// session asks for one with a body.
+func (d *depot) session(body string) replied {
+	d.t.Helper()
+	return d.do(http.MethodPost, "/v1/customer-sessions/", strings.NewReader(body), "Authorization: Bearer "+shopToken)
+}
+
+// own asks what is a customer's own, with a session's token.
+func (d *depot) own(path, token string) replied {
+	d.t.Helper()
+	return d.do(http.MethodGet, "/v1/customer-portal/"+path, nil, "Authorization: Bearer "+token)
+}
+
+func TestASessionIsALinkToThePage(t *testing.T) {
+	t.Parallel()
+	d, tokens := lobby(t)
+	d.fill()
+	customer := d.buyer()
+	r := d.want("session", d.session(`{"customer_id":"`+customer+`","return_url":"https://acme.example/account"}`), http.StatusCreated)
+	var got struct {
+		Token, ID  string
+		PortalURL  string `json:"customer_portal_url"`
+		CustomerID string `json:"customer_id"`
+		ReturnURL  string `json:"return_url"`
+		Customer   json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(r.body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.CustomerID != customer || got.ReturnURL != "https://acme.example/account" || got.PortalURL != d.server.URL+"/customer/enter/"+got.Token || !strings.Contains(string(got.Customer), customer) {
+		t.Errorf("%s", r.body)
+	}
+	s, err := tokens.Open(t.Context(), got.Token)
+	if err != nil || s.CustomerID != customer || s.ReturnURL != got.ReturnURL || time.Until(s.Until) > time.Hour {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+func TestASessionIsRefusedWhereThereIsNobody(t *testing.T) {
+	t.Parallel()
+	d, _ := lobby(t)
+	for body, want := range map[string]string{
+		`{}`:                  `["body","customer_id"],"msg":"Field required"`,
+		`{"customer_id":"x"}`: "Input should be a valid UUID",
+		`{"customer_id":"` + id("none", 9) + `"}`:                                    "Customer does not exist.",
+		`{"external_customer_id":"nobody"}`:                                          "Customer does not exist.",
+		`{"customer_id":"` + id("none", 9) + `","return_url":"javascript:alert(1)"}`: "Input should be a valid URL",
+	} {
+		if r := d.want(body, d.session(body), http.StatusUnprocessableEntity); !strings.Contains(r.body, want) {
+			t.Errorf("%s: %s", body, r.body)
+		}
+	}
+	d.want("without a scope", d.do(http.MethodPost, "/v1/customer-sessions/", strings.NewReader("{}")), http.StatusUnauthorized)
+}
+
+// buyer is the customer to whom the little shop has sold a key.
+func (d *depot) buyer() string {
+	d.t.Helper()
+	all, _, err := d.ledger.LicenseKeys(d.t.Context(), grant.LicenseKeyFilter{}, grant.Page{Number: 1, Limit: 1})
+	if err != nil || len(all) != 1 {
+		d.t.Fatal(all, err)
+	}
+	return all[0].CustomerID
+}
+
+func TestACustomersProgramSeesTheirKeysAndNobodyElses(t *testing.T) {
+	t.Parallel()
+	d, tokens := lobby(t)
+	d.fill()
+	customer := d.buyer()
+	make := func(s portal.Session) string {
+		token, err := tokens.Make(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	soon := time.Now().Add(time.Hour)
+	hers, others := make(portal.Session{CustomerID: customer, Until: soon}), make(portal.Session{CustomerID: id("customer", 2), Until: soon})
+	var list struct {
+		Items []struct{ ID, Key string }
+	}
+	r := d.want("keys", d.own("license-keys/", hers), http.StatusOK)
+	if err := json.Unmarshal([]byte(r.body), &list); err != nil || len(list.Items) != 1 || !strings.HasPrefix(list.Items[0].Key, "ACME-") {
+		t.Fatalf("%s", r.body)
+	}
+	key := list.Items[0].ID
+	if r := d.want("a key", d.own("license-keys/"+key, hers), http.StatusOK); !strings.Contains(r.body, `"activations":[]`) {
+		t.Errorf("%s", r.body)
+	}
+	if r := d.want("another's keys", d.own("license-keys/", others), http.StatusOK); !strings.Contains(r.body, `"items":[]`) {
+		t.Errorf("%s", r.body)
+	}
+	d.want("another's key", d.own("license-keys/"+key, others), http.StatusNotFound)
+	members := make(portal.Session{CustomerID: customer, MemberID: id("member", 9), Until: soon})
+	d.want("a key that is no member's", d.own("license-keys/"+key, members), http.StatusNotFound)
+	if r := d.want("a member's keys", d.own("license-keys/", members), http.StatusOK); !strings.Contains(r.body, `"items":[]`) {
+		t.Errorf("%s", r.body)
+	}
+	for name, token := range map[string]string{
+		"none": "", "forged": hers[:len(hers)-4] + "AAAA", "over": make(portal.Session{CustomerID: customer, Until: time.Now().Add(-time.Minute)}),
+		"of nobody": make(portal.Session{CustomerID: id("none", 9), Until: soon}), "the shop's": shopToken,
+	} {
+		if r := d.want(name, d.own("license-keys/", token), http.StatusUnauthorized); r.Header.Get("WWW-Authenticate") != "Bearer" {
+			t.Errorf("%s: %v", name, r.Header)
+		}
+	}
+}
+
+func TestACustomersProgramSeesTheirFilesWithLinksThatWork(t *testing.T) {
+	t.Parallel()
+	d, tokens := lobby(t)
+	d.hear("msg_customer", "customer.created", grant.News{Customers: []grant.Customer{{ID: id("customer", 1), Version: version(1)}}}, nil)
+	d.sold(id("file", 1))
+	token, err := tokens.Make(t.Context(), portal.Session{CustomerID: id("customer", 1), Until: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct {
+		Items []struct {
+			BenefitID string `json:"benefit_id"`
+			File      struct {
+				Name     string
+				Download struct{ URL string }
+			}
+		}
+	}
+	r := d.want("files", d.own("downloadables/?benefit_id="+id("benefit", 1), token), http.StatusOK)
+	if err := json.Unmarshal([]byte(r.body), &list); err != nil || len(list.Items) != 1 || list.Items[0].File.Name != "handbook.pdf" {
+		t.Fatalf("%s", r.body)
+	}
+	if got := d.want("the file", d.get(list.Items[0].File.Download.URL), http.StatusOK); got.body != "read me" {
+		t.Errorf("%q", got.body)
+	}
+	d.says(2, grant.SaysRevoked)
+	if r := d.want("files", d.own("downloadables/", token), http.StatusOK); !strings.Contains(r.body, `"items":[]`) {
+		t.Errorf("%s", r.body)
+	}
+}

@@ -1,0 +1,100 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+
+	"fulfilld/grant"
+	"fulfilld/handlers/portal"
+)
+
+// Sessions make the links by which customers see their purchases.
+type Sessions struct {
+	Make func(ctx context.Context, s portal.Session) (token string, err error)
+	Life time.Duration
+	URL  string // of the public listener as customers see it; empty when nobody has said
+}
+
+func sessionRoutes(l StateLedger, s Sessions) map[string]route {
+	return map[string]route{"POST /v1/customer-sessions/{$}": {[]string{"customer_sessions:write"}, makeSession(l, s)}}
+}
+
+// sessionItem is the platform's CustomerSession.
+type sessionItem struct {
+	CreatedAt  stamp  `json:"created_at"`
+	ModifiedAt stamp  `json:"modified_at"`
+	ID         string `json:"id"`
+	Token      string `json:"token"`
+	ExpiresAt  stamp  `json:"expires_at"`
+	ReturnURL  text   `json:"return_url"`
+	PortalURL  string `json:"customer_portal_url"`
+	CustomerID string `json:"customer_id"`
+	Customer   any    `json:"customer"`
+}
+
+// makeSession answers a link that is good for a while.
+func makeSession(l StateLedger, s Sessions) endpoint {
+	return func(r *http.Request) (any, error) {
+		f, err := formOf(r)
+		if err != nil {
+			return nil, err
+		}
+		asked := portal.Session{MemberID: f.id("member_id", true), ReturnURL: returnURL(f)}
+		c, err := customerIn(r.Context(), f, l)
+		if err != nil {
+			return nil, err
+		}
+		if s.URL == "" {
+			return nil, &apiError{status: http.StatusBadRequest, Name: "NoPublicURL", Detail: "public_url is not set in the config, so there is no address that customers could open."}
+		}
+		now := time.Now()
+		asked.CustomerID, asked.Until = c.ID, now.Add(s.Life)
+		token, err := s.Make(r.Context(), asked)
+		return answer{status: http.StatusCreated, body: sessionItem{
+			CreatedAt: stamp(now), ID: uuid.NewString(), Token: token, ExpiresAt: stamp(asked.Until), ReturnURL: text(asked.ReturnURL),
+			PortalURL: s.URL + portal.Prefix + "/enter/" + token, CustomerID: c.ID, Customer: customerItem(c),
+		}}, err
+	}
+}
+
+func returnURL(f *form) string {
+	if !f.has("return_url") {
+		return ""
+	}
+	address := f.text("return_url")
+	if u, err := url.Parse(address); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		f.refuse("return_url", "url_parsing", "Input should be a valid URL", address, nil)
+	}
+	return address
+}
+
+// customerIn finds the customer that a body names, by one of two ids.
+func customerIn(ctx context.Context, f *form, l StateLedger) (c grant.Customer, err error) {
+	name := "customer_id"
+	if f.has("external_customer_id") {
+		name = "external_customer_id"
+	} else {
+		f.require(name)
+	}
+	id, external := f.id("customer_id", true), ""
+	if name == "external_customer_id" {
+		external = f.text(name)
+	}
+	if err := f.err(); err != nil {
+		return c, err
+	}
+	if external != "" {
+		c, err = l.CustomerByExternalID(ctx, external)
+	} else {
+		c, err = l.Customer(ctx, id)
+	}
+	if publicError(err).status == http.StatusNotFound || err == nil && !c.DeletedAt.IsZero() {
+		f.refuse(name, "value_error", "Customer does not exist.", id+external, nil)
+		return c, f.err()
+	}
+	return c, err
+}

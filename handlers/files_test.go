@@ -1,0 +1,433 @@
+package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"fulfilld/grant"
+	"fulfilld/internal/signed"
+)
+
+var theFile = id("file", 1)
+
+func TestAFileIsUploadedInThePlatformsShapes(t *testing.T) {
+	t.Parallel()
+	told := 0
+	d := newDepot(t, func(d *depot) { d.Changed = func() { told++ } })
+	const text = "the bytes"
+	b64, hexed := sha(text)
+	created := d.do(http.MethodPost, "/v1/files/", strings.NewReader(`{"name":"app.zip","mime_type":"application/zip","size":9,"service":"downloadable",
+		"version":"2.1","organization_id":"`+id("org", 1)+`","checksum_sha256_base64":"`+b64+`","upload":{"parts":[{"number":1,"chunk_start":0,"chunk_end":9}]}}`))
+	d.want("create", created, http.StatusCreated)
+	wantKeys(t, "FileUpload", created.body, "id", "organization_id", "name", "path", "mime_type", "size", "storage_version", "checksum_etag",
+		"checksum_sha256_base64", "checksum_sha256_hex", "last_modified_at", "upload", "version", "is_uploaded", "service", "size_readable")
+	u := decoded[fileUpload](t, created.body)
+	if p := u.Upload.Parts; len(p) != 1 || p[0].Number != 1 || p[0].ChunkEnd != 9 || string(p[0].SHA256Base64) != b64 || u.Uploaded {
+		t.Errorf("%+v", u)
+	}
+	d.want("finished too early", d.finish(u), http.StatusConflict)
+	up := d.want("upload", d.do(http.MethodPut, u.url(), strings.NewReader(text), "Authorization: "), http.StatusOK)
+	if got := up.Header.Get("ETag"); got != `"`+hexed+`"` {
+		t.Errorf("ETag %s", got)
+	}
+	if l := d.want("list", d.do(http.MethodGet, "/v1/files/", nil), http.StatusOK); !strings.Contains(l.body, `"total_count":0`) || told != 0 {
+		t.Errorf("a half file is listed: %s", l.body)
+	}
+	done := d.want("finish", d.finish(u), http.StatusOK)
+	wantKeys(t, "DownloadableFileRead", done.body, "id", "organization_id", "name", "path", "mime_type", "size", "storage_version", "checksum_etag",
+		"checksum_sha256_base64", "checksum_sha256_hex", "last_modified_at", "version", "service", "is_uploaded", "created_at", "flagged_malicious_at", "size_readable")
+	got := decoded[fileRead](t, done.body)
+	if string(got.SHA256Hex) != hexed || !got.Uploaded || got.Name != "app.zip" || got.Version != "2.1" || got.SizeReadable != "9 B" || told != 1 {
+		t.Errorf("told %d times: %+v", told, got)
+	}
+	again := d.want("finish again", d.finish(u), http.StatusOK)
+	if again.body != done.body {
+		t.Errorf("then %s", again.body)
+	}
+	list := d.want("list", d.do(http.MethodGet, "/v1/files/?ids="+u.ID+"&organization_id="+id("org", 1), nil, "Authorization: Bearer "+appToken), http.StatusOK)
+	if want := `{"items":[` + strings.TrimSpace(done.body) + `],"pagination":{"total_count":1,"max_page":1}}`; strings.TrimSpace(list.body) != want {
+		t.Errorf("list %s\nwant %s", list.body, want)
+	}
+}
+
+func wantKeys(t *testing.T, schema, body string, want ...string) {
+	t.Helper()
+	var got map[string]any
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", schema, diff)
+	}
+}
+
+func TestAnAnnouncementIsChecked(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t)
+	good := map[string]string{"name": `"app.zip"`, "mime_type": `"application/zip"`, "size": `9`, "service": `"downloadable"`, "upload": `{"parts":[]}`}
+	for _, tt := range []struct{ field, value, says string }{
+		{"name", ``, "Field required"},
+		{"name", `""`, "at least 1 character"},
+		{"name", `"a\u0000b"`, "valid string"},
+		{"name", `"a\nb"`, "no control characters"},
+		{"name", `"` + strings.Repeat("ä", 256) + `"`, "at most 255"},
+		{"mime_type", `"zip"`, "media type"},
+		{"mime_type", `"text/html\r\nSet-Cookie: a=b"`, "no control characters"},
+		{"size", `-1`, "greater than or equal to 0"},
+		{"size", `10737418241`, "less than or equal to 10737418240"},
+		{"size", `1.5`, "fractional"},
+		{"service", `"organization_avatar"`, "'downloadable'"},
+		{"upload", `{"parts":[{},{}]}`, "in one part"},
+		{"upload", `7`, "valid dictionary"},
+		{"checksum_sha256_base64", `"abc"`, "32 bytes"},
+		{"id", `"../../x"`, "valid UUID"},
+		{"version", `7`, "valid string"},
+	} {
+		fields := maps.Clone(good)
+		if fields[tt.field] = tt.value; tt.value == "" {
+			delete(fields, tt.field)
+		}
+		var parts []string
+		for name, value := range fields {
+			parts = append(parts, fmt.Sprintf("%q:%s", name, value))
+		}
+		r := d.do(http.MethodPost, "/v1/files/", strings.NewReader("{"+strings.Join(parts, ",")+"}"))
+		if r.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(r.body, tt.says) || !strings.Contains(r.body, `"`+tt.field+`"`) {
+			t.Errorf("%s %s: %d %s", tt.field, tt.value, r.StatusCode, r.body)
+		}
+	}
+}
+
+func TestBytesOtherThanAnnouncedAreRefusedAndLeaveNothing(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t)
+	b64, _ := sha("the bytes")
+	u := d.announce("app.zip", 9, `,"checksum_sha256_base64":"`+b64+`"`)
+	for name, body := range map[string]io.Reader{
+		"short": strings.NewReader("the"), "long": strings.NewReader("the bytes and more"), "others": strings.NewReader("the bites"),
+		"short, of unknown length": io.MultiReader(strings.NewReader("the")), "long, of unknown length": io.MultiReader(strings.NewReader("the bytes and more")),
+	} {
+		if r := d.do(http.MethodPut, u.url(), body); r.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", name, r.StatusCode, r.body)
+		}
+	}
+	d.wantEmpty()
+	d.want("the right ones", d.do(http.MethodPut, u.url(), io.MultiReader(strings.NewReader("the bytes"))), http.StatusOK)
+	d.want("again", d.do(http.MethodPut, u.url(), strings.NewReader("the bytes")), http.StatusConflict)
+	d.want("finish", d.finish(u), http.StatusOK)
+	d.want("after the end", d.do(http.MethodPut, u.url(), strings.NewReader("the bytes")), http.StatusConflict)
+}
+
+func (d *depot) wantEmpty() {
+	d.t.Helper()
+	if names := d.stored(); len(names) > 0 {
+		d.t.Errorf("the store holds %v", names)
+	}
+}
+
+func TestAnAddressIsGoodForItsOwnUploadAlone(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t)
+	d.put(theFile, "here.zip", "here")
+	d.sold(theFile)
+	u := d.announce("app.zip", 3, "")
+	payload, err := pair(u.ID, u.Upload.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late, err := signed.Seal(t.Context(), d.Uploads, payload, time.Now().Add(-time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := d.announce("app.zip", 3, `,"id":"`+u.ID+`"`)
+	link := d.link(theFile)
+	for name, tt := range map[string]struct {
+		url  string
+		want int
+	}{
+		"expired":                   {"/v1/files/uploads/" + late, http.StatusGone},
+		"forged":                    {u.url()[:len(u.url())-3] + "abc", http.StatusNotFound},
+		"nothing":                   {"/v1/files/uploads/x", http.StatusNotFound},
+		"a link to download":        {"/v1/files/uploads/" + link[strings.LastIndex(link, "/")+1:], http.StatusNotFound},
+		"announced again meanwhile": {u.url(), http.StatusConflict},
+		"the one that counts":       {other.url(), http.StatusOK},
+	} {
+		if r := d.do(http.MethodPut, tt.url, strings.NewReader("abc")); r.StatusCode != tt.want {
+			t.Errorf("%s: %d, want %d: %s", name, r.StatusCode, tt.want, r.body)
+		}
+	}
+	if r := d.get("/downloads/" + other.url()[strings.LastIndex(other.url(), "/")+1:]); r.StatusCode != http.StatusNotFound {
+		t.Errorf("an address to upload to downloads: %d", r.StatusCode)
+	}
+}
+
+func TestOfUploadsToOneIDAtOnceOneIsTheFile(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t)
+	u := d.announce("app.zip", 9, "")
+	var wg sync.WaitGroup
+	statuses := make([]int, 6)
+	for i := range statuses {
+		wg.Go(func() {
+			statuses[i] = d.do(http.MethodPut, u.url(), io.MultiReader(strings.NewReader(fmt.Sprint("upload ", i, "!")))).StatusCode
+		})
+	}
+	wg.Wait()
+	slices.Sort(statuses)
+	if want := []int{200, 409, 409, 409, 409, 409}; !slices.Equal(statuses, want) {
+		t.Errorf("answered %v, want %v", statuses, want)
+	}
+	if names := d.stored(); len(names) != 1 {
+		t.Errorf("the store holds %v", names)
+	}
+	d.want("finish", d.finish(u), http.StatusOK)
+	d.want("announced again", d.do(http.MethodPost, "/v1/files/", strings.NewReader(`{"id":"`+u.ID+`","name":"x","mime_type":"a/b","size":1}`)), http.StatusConflict)
+}
+
+func TestAnInterruptedUploadLeavesNothing(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t)
+	u := d.announce("app.zip", 1<<20, "")
+	body, sender := io.Pipe()
+	go func() {
+		_, _ = sender.Write(make([]byte, 500<<10))
+		sender.CloseWithError(io.ErrClosedPipe) // the client hangs up
+	}()
+	if r := d.do(http.MethodPut, u.url(), body); r.err == nil {
+		t.Fatalf("answered %d", r.StatusCode)
+	}
+	d.eventually("the half is removed", func() bool { return len(d.stored()) == 0 })
+	d.want("finish", d.finish(u), http.StatusConflict)
+}
+
+// eventually polls what another goroutine brings about.
+func (d *depot) eventually(what string, check func() bool) {
+	d.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !check(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			d.t.Fatalf("%s: it never came", what)
+		}
+	}
+}
+
+// slow is a body that comes in small pieces.
+type slow struct {
+	pieces, size int
+	every        time.Duration
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	if s.pieces--; s.pieces < 0 {
+		return 0, io.EOF
+	}
+	time.Sleep(s.every)
+	return copy(p, make([]byte, s.size)), nil
+}
+
+func TestAnUploadThatMovesOutlivesTheListenersLimits(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t, func(d *depot) {
+		d.server.Config.ReadTimeout, d.server.Config.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
+		d.Stall = 10 * time.Second
+	})
+	u := d.announce("app.zip", 6*16<<10, "")
+	d.want("upload", d.do(http.MethodPut, u.url(), &slow{6, 16 << 10, 100 * time.Millisecond}), http.StatusOK)
+}
+
+func TestAnUploadThatDribblesIsCut(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t, func(d *depot) { d.server.Config.ReadTimeout, d.Stall = 0, 300*time.Millisecond })
+	u := d.announce("app.zip", 1<<20, "")
+	r := d.do(http.MethodPut, u.url(), &slow{1 << 20, 1, 20 * time.Millisecond})
+	if r.err == nil && r.StatusCode != http.StatusRequestTimeout {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
+	d.eventually("the half is removed", func() bool { return len(d.stored()) == 0 })
+}
+
+func TestANameIsNeverAPath(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t)
+	for name, want := range map[string]string{
+		"app 2.1.zip":               `attachment; filename="app 2.1.zip"`,
+		"../../etc/passwd":          `attachment; filename=.._.._etc_passwd`,
+		`a\b.exe`:                   `attachment; filename=a_b.exe`,
+		"...":                       `attachment; filename=download`,
+		"..":                        `attachment; filename=download`,
+		". .":                       `attachment; filename=download`,
+		"Übung \"1\".pdf":           `attachment; filename*=utf-8''%C3%9Cbung%20%221%22.pdf`,
+		`say "hi".txt`:              `attachment; filename="say \"hi\".txt"`,
+		"fdp.\u202eexe":             `attachment; filename=fdp.exe`,
+		"日本語.zip":                   `attachment; filename*=utf-8''%E6%97%A5%E6%9C%AC%E8%AA%9E.zip`,
+		strings.Repeat("x", 255):    `attachment; filename=` + strings.Repeat("x", 255),
+		"a;filename=\"evil.exe\";b": `attachment; filename="a;filename=\"evil.exe\";b"`,
+	} {
+		file := uuid.NewString()
+		d.put(file, name, "x")
+		if got := disposition(name); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+	form := regexp.MustCompile(`^[0-9a-f-]{36}$`)
+	for _, name := range d.stored() {
+		if !form.MatchString(name) {
+			t.Errorf("the store holds %q", name)
+		}
+	}
+}
+
+func TestAFileIsRenamedAndDeleted(t *testing.T) {
+	t.Parallel()
+	told := 0
+	d := newDepot(t, func(d *depot) { d.Changed = func() { told++ } })
+	d.put(theFile, "old.zip", "x")
+	d.sold(theFile)
+	told = 0
+	r := d.want("rename", d.do(http.MethodPatch, "/v1/files/"+theFile, strings.NewReader(`{"name":"new.zip","version":null}`)), http.StatusOK)
+	if got := decoded[fileRead](t, r.body); got.Name != "new.zip" || told != 1 {
+		t.Errorf("told %d times: %+v", told, got)
+	}
+	d.want("no name", d.do(http.MethodPatch, "/v1/files/"+theFile, strings.NewReader(`{"name":""}`)), http.StatusUnprocessableEntity)
+	d.want("no such file", d.do(http.MethodPatch, "/v1/files/"+id("file", 9), strings.NewReader(`{"name":"x"}`)), http.StatusNotFound)
+	link := d.link(theFile)
+	d.want("download", d.get(link), http.StatusOK)
+	r = d.want("delete", d.do(http.MethodDelete, "/v1/files/"+theFile, nil), http.StatusNoContent)
+	if got := r.Header.Get(GrantsHeader); got != "1" || told != 2 {
+		t.Errorf("%s grants had it; told %d times", got, told)
+	}
+	d.wantEmpty()
+	d.want("download", d.get(link), http.StatusGone)
+	d.want("delete again", d.do(http.MethodDelete, "/v1/files/"+theFile, nil), http.StatusNotFound)
+}
+
+func TestScopesSayWhoMayDoWhatToFiles(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t)
+	for request, want := range map[string]int{
+		"GET /v1/files/": 200, "POST /v1/files/": 403, "PATCH /v1/files/" + theFile: 403, "DELETE /v1/files/" + theFile: 403,
+		"POST /v1/files/" + theFile + "/uploaded": 403, "GET /v1/benefit-grants/" + id("grant", 1) + "/downloads": 403,
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		if r := d.do(method, path, nil, "Authorization: Bearer "+appToken); r.StatusCode != want {
+			t.Errorf("%s with files:read: %d, want %d", request, r.StatusCode, want)
+		}
+		if r := d.do(method, path, nil, "Authorization: "); r.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s without a token: %d", request, r.StatusCode)
+		}
+	}
+}
+
+func TestWithoutTheKindFilesSaySo(t *testing.T) {
+	t.Parallel()
+	d := street(newDesk(t), Token{"up", filesToken, []string{"files:write"}})
+	if r := d.ask("GET /v1/files/\nAuthorization: Bearer " + filesToken); r.Code != http.StatusNotImplemented || !strings.Contains(r.Body.String(), "fulfillers.downloadables") {
+		t.Errorf("%d %s", r.Code, r.Body)
+	}
+	if r := d.ask("GET /downloads/x\nAuthorization: "); r.Code != http.StatusNotFound {
+		t.Errorf("%d", r.Code)
+	}
+}
+
+func TestTheOperatorUploadsThroughTheAdminListener(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t)
+	admin := Admin(AdminOptions{Ledger: d.ledger, Token: token, Health: named("health"), Metrics: named("metrics"), Files: d.Files, Log: slog.New(slog.DiscardHandler)})
+	d.desk.Handler = admin
+	u := d.announce("big.bin", maxBody+1, "")
+	path := u.url()[strings.Index(u.url(), "/v1/"):]
+	request := func(auth string) string {
+		return "PUT " + path + "\n" + auth + "\n\n" + strings.Repeat("x", maxBody+1)
+	}
+	if r := d.ask(request("Authorization: ")); r.Code != http.StatusUnauthorized {
+		t.Errorf("without a token: %d", r.Code)
+	}
+	if r := d.ask(request("Authorization: Bearer " + token)); r.Code != http.StatusOK {
+		t.Errorf("%d %s", r.Code, r.Body)
+	}
+}
+
+func TestTheSweepRemovesWhatNobodyHas(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t)
+	d.put(theFile, "kept.zip", "x")
+	if _, err := d.Blobs.Write(t.Context(), "loose", strings.NewReader("y")); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.ledger.Loosen(t.Context(), "loose", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	d.Sweep(t.Context())
+	if n := len(d.stored()); n != 2 {
+		t.Errorf("%d blobs are left, want 2: the one may still become a file's", n)
+	}
+	if err := d.ledger.Loosen(t.Context(), "loose", 0); err != nil {
+		t.Fatal(err)
+	}
+	d.Sweep(t.Context())
+	if names := d.stored(); len(names) != 1 || names[0] == "loose" {
+		t.Errorf("left: %v", names)
+	}
+	if all, err := d.ledger.Loose(t.Context(), time.Hour); len(all) > 0 || err != nil {
+		t.Errorf("still loose: %v, %v", all, err)
+	}
+}
+
+func TestLinksAreMadeWhenAskedFor(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t, func(d *depot) { d.Max = 3 })
+	d.put(theFile, "app.zip", "the bytes")
+	d.sold(theFile, id("file", 2))
+	address := "/v1/benefit-grants/" + id("grant", 1) + "/downloads"
+	r := d.want("downloads", d.do(http.MethodGet, address, nil), http.StatusOK)
+	var got struct {
+		Items []struct {
+			ID, Name, URL string
+			Size          int64
+			ExpiresAt     time.Time `json:"expires_at"`
+			MaxDownloads  int64     `json:"max_downloads"`
+		}
+		Problem *string
+	}
+	if err := json.Unmarshal([]byte(r.body), &got); err != nil || len(got.Items) != 1 || got.Problem != nil {
+		t.Fatalf("%v %s", err, r.body)
+	}
+	if i := got.Items[0]; i.ID != theFile || i.Name != "app.zip" || i.Size != 9 || i.MaxDownloads != 3 || time.Until(i.ExpiresAt) < 50*time.Minute {
+		t.Errorf("%+v", i)
+	}
+	d.want("the link", d.get(got.Items[0].URL), http.StatusOK)
+	d.want("no such grant", d.do(http.MethodGet, "/v1/benefit-grants/"+id("grant", 9)+"/downloads", nil), http.StatusNotFound)
+	d.says(2, grant.SaysRevoked)
+	if r := d.do(http.MethodGet, address, nil); !strings.HasPrefix(r.body, `{"items":[],`) {
+		t.Errorf("after the revoke: %s", r.body)
+	}
+}
+
+func TestWithoutAPublicURLThereAreNoLinksAndItSaysWhy(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t, func(d *depot) { d.PublicURL = "none" })
+	u := d.announce("app.zip", 1, `,"id":"`+theFile+`"`)
+	if !strings.HasPrefix(u.url(), "/v1/files/uploads/") {
+		t.Errorf("the address to upload to: %s", u.url())
+	}
+	d.want("upload", d.do(http.MethodPut, u.url(), strings.NewReader("x")), http.StatusOK)
+	d.want("finish", d.finish(u), http.StatusOK)
+	d.sold(theFile)
+	r := d.want("downloads", d.do(http.MethodGet, "/v1/benefit-grants/"+id("grant", 1)+"/downloads", nil), http.StatusOK)
+	if !strings.Contains(r.body, `"url":null`) || !strings.Contains(r.body, "public_url is not set") {
+		t.Error(r.body)
+	}
+}

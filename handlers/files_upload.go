@@ -1,0 +1,180 @@
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"fulfilld/grant"
+	"fulfilld/internal/signed"
+)
+
+// receiver takes a file's bytes, as they come: none of them waits in memory, and
+// nobody sees the file before all of them were right.
+func (f *Files) receiver(a answers) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		sum, err := f.receive(c, r)
+		_ = c.SetWriteDeadline(time.Now().Add(answerWithin))
+		if err != nil {
+			w.Header().Set("Connection", "close") // what else is sent is not worth reading
+			a.fail(w, r, err)
+			return
+		}
+		w.Header().Set("ETag", strong(sum))
+		w.WriteHeader(http.StatusOK)
+	})
+}
+
+// strong is a file's ETag: equal bytes have equal ones, and others never.
+func strong(sum string) string { return `"` + sum + `"` }
+
+func (f *Files) receive(c *http.ResponseController, r *http.Request) (sum string, err error) {
+	ctx, cancel := context.WithTimeout(r.Context(), uploadWithin)
+	defer cancel()
+	file, err := f.expected(ctx, r.PathValue("token"))
+	if err != nil {
+		return "", err
+	}
+	if n := r.ContentLength; n >= 0 && n != file.Size {
+		return "", wrongSize(file.Size)
+	}
+	file.Blob = uuid.NewString()
+	if err := f.Ledger.Loosen(ctx, file.Blob, looseFor); err != nil {
+		return "", err
+	}
+	if err := f.write(ctx, c, r, &file); err != nil {
+		f.discard(ctx, file.Blob)
+		return "", err
+	}
+	err = f.Ledger.Store(ctx, file)
+	if errors.Is(err, grant.ErrNotFound) { // any other error may be about a commit that went through
+		f.discard(ctx, file.Blob)
+		return "", notExpected()
+	}
+	return file.SHA256, err
+}
+
+// expected is the file that an address was signed for, unless it is here already.
+func (f *Files) expected(ctx context.Context, token string) (grant.File, error) {
+	payload, _, err := signed.Open(ctx, f.Uploads, token)
+	switch {
+	case errors.Is(err, signed.ErrExpired):
+		return grant.File{}, &apiError{status: http.StatusGone, Name: "UploadExpired", Detail: "The address to upload to has expired. Announce the file again."}
+	case errors.Is(err, signed.ErrForged):
+		return grant.File{}, notFound()
+	case err != nil:
+		return grant.File{}, err
+	}
+	id, upload, err := unpair(payload)
+	if err != nil {
+		return grant.File{}, notFound()
+	}
+	file, err := f.Ledger.Unfinished(ctx, id, upload)
+	if errors.Is(err, grant.ErrNotFound) || err == nil && file.Blob != "" {
+		return grant.File{}, notExpected()
+	}
+	return file, err
+}
+
+func notExpected() *apiError {
+	return &apiError{status: http.StatusConflict, Name: "UploadNotExpected",
+		Detail: "These bytes are not expected: others came first, or the file was announced again since."}
+}
+
+func wrongSize(want int64) *apiError {
+	return &apiError{status: http.StatusBadRequest, Name: "WrongSize", Detail: "The file was announced with " + strconv.FormatInt(want, 10) + " bytes; these are more or fewer."}
+}
+
+// write stores what is sent, and checks it against what was announced.
+func (f *Files) write(ctx context.Context, c *http.ResponseController, r *http.Request, file *grant.File) error {
+	hash := sha256.New()
+	body := &sending{ctx: ctx, r: r.Body, pace: f.pace(c.SetReadDeadline)}
+	_ = c.SetWriteDeadline(time.Time{})
+	body.begin()
+	n, err := f.Blobs.Write(ctx, file.Blob, io.TeeReader(io.LimitReader(body, file.Size+1), hash))
+	switch {
+	case errors.Is(body.failed, os.ErrDeadlineExceeded):
+		return &apiError{status: http.StatusRequestTimeout, Name: "TooSlow", Detail: "The upload hardly moved, and was ended. Try again."}
+	case body.failed != nil:
+		return &apiError{status: http.StatusBadRequest, Name: "Interrupted", Detail: "The upload broke off. Try again.", cause: body.failed}
+	case err != nil:
+		return err
+	case n != file.Size:
+		return wrongSize(file.Size)
+	}
+	sum := hex.EncodeToString(hash.Sum(nil))
+	if file.SHA256 != "" && file.SHA256 != sum {
+		return &apiError{status: http.StatusBadRequest, Name: "WrongChecksum", Detail: "The bytes are not those that were announced: their SHA-256 differs. Try again."}
+	}
+	file.SHA256 = sum
+	return nil
+}
+
+func (f *Files) pace(set func(time.Time) error) pace {
+	return pace{stall: cmp.Or(f.Stall, 30*time.Second), set: set, stopping: &f.stopping}
+}
+
+// pace cuts off a transfer that hardly moves: in each stretch of stall, paceBytes
+// must pass. It stands in for the listener's limits, which are made for small bodies.
+type pace struct {
+	stall    time.Duration
+	set      func(time.Time) error
+	moved    int
+	stopping *atomic.Bool
+}
+
+const paceBytes = 64 << 10
+
+func (p *pace) begin() {
+	p.moved = 0
+	_ = p.set(time.Now().Add(p.stall)) // every connection of net/http's has deadlines
+}
+
+// move notes what has moved. Its error ends the transfer.
+func (p *pace) move(n int) error {
+	if p.moved += n; p.moved >= paceBytes {
+		p.begin()
+	}
+	if p.stopping.Load() {
+		return errStopping
+	}
+	return nil
+}
+
+var errStopping = errors.New("the daemon is stopping")
+
+// sending is a body on its way in. It remembers whether the sender failed, which
+// is another matter than a store that does.
+type sending struct {
+	pace
+	ctx    context.Context // how long it may take at all
+	r      io.Reader
+	failed error
+}
+
+// Read implements io.Reader.
+func (s *sending) Read(p []byte) (int, error) {
+	if s.failed = s.ctx.Err(); s.failed != nil {
+		return 0, s.failed
+	}
+	n, err := s.r.Read(p)
+	switch {
+	case err == nil:
+		err = s.move(n)
+		s.failed = err
+	case !errors.Is(err, io.EOF): // after which the listener itself watches whether the sender is there
+		s.failed = err
+	}
+	return n, err
+}
