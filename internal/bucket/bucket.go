@@ -95,8 +95,9 @@ func (b *Bucket) Write(ctx context.Context, key string, r io.Reader) (n int64, e
 	defer cancel()
 	var file *os.File
 	w, err := b.blobs.NewWriter(ctx, key, &blob.WriterOptions{
-		ContentType: "application/octet-stream",
-		BeforeWrite: func(as func(any) bool) error { as(&file); return nil },
+		ContentType:    "application/octet-stream",
+		MaxConcurrency: 2, // parts that S3 is sent at once, which wait in memory
+		BeforeWrite:    func(as func(any) bool) error { as(&file); return nil },
 	})
 	if err != nil {
 		return 0, err

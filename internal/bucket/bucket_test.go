@@ -3,6 +3,7 @@ package bucket
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"io/fs"
@@ -24,7 +25,8 @@ import (
 // key is what keys look like.
 const key = "0f8a4f0e-5a0e-4a51-8f0e-3b1f4f3c2d1a"
 
-// onEachStore runs a test on a directory and on an S3 over HTTP.
+// onEachStore runs a test on a directory and on an S3 over HTTP; with S3_ENDPOINT
+// and S3_BUCKET, and AWS's own variables for keys, on that one too.
 func onEachStore(t *testing.T, test func(t *testing.T, b *Bucket)) {
 	t.Parallel()
 	t.Run("file", func(t *testing.T) {
@@ -35,6 +37,12 @@ func onEachStore(t *testing.T, test func(t *testing.T, b *Bucket)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, opened(t, fakeS3(t, path)))
+		})
+	}
+	if endpoint := os.Getenv("S3_ENDPOINT"); endpoint != "" {
+		t.Run("foreign s3", func(t *testing.T) {
+			t.Parallel()
+			test(t, opened(t, Options{URL: "s3://" + os.Getenv("S3_BUCKET") + "/" + rand.Text(), Endpoint: endpoint}))
 		})
 	}
 }
@@ -157,7 +165,7 @@ func TestAnInterruptedWriteLeavesNothing(t *testing.T) {
 func wantNothing(t *testing.T, b *Bucket) {
 	t.Helper()
 	if b.s3 != nil {
-		begun, err := b.s3.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &b.name})
+		begun, err := b.s3.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &b.name, Prefix: &b.path})
 		if err == nil && len(begun.Uploads) > 0 { // with none, the server has an error
 			t.Errorf("%d uploads are open", len(begun.Uploads))
 		}
@@ -189,32 +197,41 @@ func TestWhatAKilledProcessLeftIsRemoved(t *testing.T) {
 func TestADirectoryIsForItsOwnerAlone(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data", "files")
-	b := opened(t, Options{URL: "file://" + dir})
+	opened(t, Options{URL: "file://" + dir})
 	info, err := os.Stat(dir)
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	if url, err := b.Presigned(t.Context(), key, "", "", time.Minute); url != "" || err != nil {
-		t.Errorf("presigned %q, %v", url, err)
-	}
 }
 
 func TestS3HandsOutShortAddresses(t *testing.T) {
-	t.Parallel()
-	b := opened(t, fakeS3(t, "/shop"))
-	mustWrite(t, b, key, []byte("the bytes"))
-	url, err := b.Presigned(t.Context(), key, `attachment; filename="a b.zip"`, "application/zip", time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, part := range []string{"X-Amz-Expires=60", "response-content-disposition=attachment", "response-content-type=application%2Fzip", "/files/shop/" + key} {
-		if !strings.Contains(url, part) {
-			t.Errorf("%s is not in %s", part, url)
+	onEachStore(t, func(t *testing.T, b *Bucket) {
+		mustWrite(t, b, key, []byte("the bytes"))
+		url, err := b.Presigned(t.Context(), key, `attachment; filename="a b.zip"`, "application/zip", time.Minute)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if strings.Contains(url, "a-secret-access-key") {
-		t.Error("the secret is in the address")
-	}
+		if b.s3 == nil {
+			if url != "" {
+				t.Errorf("a directory has the address %s", url)
+			}
+			return
+		}
+		for _, part := range []string{"X-Amz-Expires=60", "response-content-disposition=attachment", "response-content-type=application%2Fzip", "/" + b.name + "/" + b.path + key} {
+			if !strings.Contains(url, part) {
+				t.Errorf("%s is not in %s", part, url)
+			}
+		}
+		if strings.Contains(url, "a-secret-access-key") {
+			t.Error("the secret is in the address")
+		}
+		follow(t, url)
+	})
+}
+
+// follow gets what an address leads to.
+func follow(t *testing.T, url string) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -226,6 +243,9 @@ func TestS3HandsOutShortAddresses(t *testing.T) {
 	defer resp.Body.Close()
 	if text, err := io.ReadAll(resp.Body); string(text) != "the bytes" || err != nil {
 		t.Errorf("%d %q, %v", resp.StatusCode, text, err)
+	}
+	if got := resp.Header.Get("Content-Disposition"); got != `attachment; filename="a b.zip"` {
+		t.Errorf("Content-Disposition %q", got)
 	}
 }
 
