@@ -14,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"fulfilld/handlers/portal"
 )
 
 func demoCommand(o *options) *cobra.Command {
@@ -62,6 +64,9 @@ func demo(cmd *cobra.Command, once bool) (err error) {
 		return err
 	}
 	showAddresses(out, d, token)
+	if err := showPage(cmd.Context(), out, d, ada); err != nil {
+		return err
+	}
 	if once {
 		return nil
 	}
@@ -86,6 +91,16 @@ Health           %[1]s/readyz
 API              %[1]s/v1/benefit-grants/   (the same)
 Token            %[2]s
 `, admin, token)
+}
+
+// showPage makes a link to what a buyer sees.
+func showPage(ctx context.Context, w io.Writer, d *daemon, whose buyer) error {
+	token, err := d.visits().Make(ctx, portal.Session{CustomerID: whose.customer, Until: time.Now().Add(d.cfg.CustomerPage.SessionTTL)})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "\nWhat %s sees:\nhttp://%s%s/enter/%s\n", whose.name, d.publicAddr, portal.Prefix, token)
+	return err
 }
 
 // tell plays the story and waits until every grant has ended as it should.

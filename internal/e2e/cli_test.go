@@ -185,7 +185,7 @@ func TestDemo(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t, "", "")
 	d.env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + d.dir}
-	r := d.command("demo", "--once").says(0, "Ada", "Grace", "Linus", "Margaret", "Edsger", "granted", "revoked", "/queues/", "your server is told benefit.granted: Kathrin", "your server is told benefit.revoked: Kathrin")
+	r := d.command("demo", "--once").says(0, "Ada", "Grace", "Linus", "Margaret", "Edsger", "granted", "revoked", "/queues/", "What Ada Lovelace sees:", "/customer/enter/", "your server is told benefit.granted: Kathrin", "your server is told benefit.revoked: Kathrin")
 	if strings.ContainsAny(r.out, "\x1b\r") {
 		t.Errorf("what is not a terminal gets control characters: %q", r.out)
 	}
