@@ -15,6 +15,8 @@ FROM gcr.io/distroless/static:nonroot
 COPY --from=build /fulfilld /fulfilld
 # A new volume takes over the owner of what it covers.
 COPY --from=build --chown=65532:65532 /data /data
+# What has no path of its own is kept in data/, which is the volume.
+WORKDIR /
 USER 65532:65532
 VOLUME /data
 # The public listener is reached from outside the container, the admin listener

@@ -375,10 +375,11 @@ func (l *Ledger) Troubles(ctx context.Context) (failed, stuck int64, err error) 
 }
 
 // Held counts, by their error's code, the fulfilments that wait for something
-// that the operator has to mend and not only for time.
+// that the operator has to mend and not only for time, or that have failed for long.
 func (l *Ledger) Held(ctx context.Context) (map[string]int64, error) {
 	rows, err := l.read.rows(ctx, `SELECT error_code, count(*) FROM fulfilments
-		WHERE error_class = 'throttled' AND error_code NOT IN ('throttled', '`+grant.ApprovalCode+`') AND due_at > 0 GROUP BY error_code`)
+		WHERE error_class IN ('throttled', 'transient') AND error_code NOT IN ('throttled', '`+grant.ApprovalCode+`') AND due_at > 0
+			AND (error_class = 'throttled' OR since > 0 AND since < {{now}} - `+strconv.FormatInt(stuckAfter.Microseconds(), 10)+`) GROUP BY error_code`)
 	if err != nil {
 		return nil, err
 	}

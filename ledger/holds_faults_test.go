@@ -115,13 +115,17 @@ func TestEqualOutcomesAreOneLineOfTheJournal(t *testing.T) {
 
 func TestWhatIsHeldUpIsCounted(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *shop) {
-		s.repositories("g", "h", "i")
+		s.repositories("g", "h", "i", "j", "k")
+		for id, since := range map[string]time.Time{"j": time.Now().Add(-61 * time.Minute), "k": time.Now().Add(-time.Minute)} {
+			s.record(s.look(id+".github_repository"), grant.Outcome{
+				Action: grant.DoGrant, State: grant.Pending, Class: "transient", Code: "down", Since: since, Attempts: 1, DueAt: time.Now().Add(time.Hour)})
+		}
 		for id, code := range map[string]string{"g": "no_seat", "h": "throttled", "i": grant.ApprovalCode} {
 			s.record(s.look(id+".github_repository"), grant.Outcome{
 				Action: grant.DoGrant, State: grant.Pending, Class: "throttled", Code: code, DueAt: time.Now().Add(time.Hour)})
 		}
 		held, err := s.Held(t.Context())
-		if err != nil || len(held) != 1 || held["no_seat"] != 1 {
+		if err != nil || len(held) != 2 || held["no_seat"] != 1 || held["down"] != 1 {
 			t.Errorf("held %v, %v; want what the operator has to mend", held, err)
 		}
 		stuck := func() int64 {

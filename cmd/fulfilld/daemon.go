@@ -189,12 +189,13 @@ func (d *daemon) serve(field, address string, h http.Handler) (*http.Server, net
 }
 
 func (d *daemon) publicHandler() (http.Handler, error) {
-	open, err := polarEndpoint(d.cfg, d.alarms)
+	at := &door{alarms: d.alarms}
+	open, err := polarEndpoint(d.cfg, at)
 	if err != nil {
 		return nil, err
 	}
 	receiver := handlers.Webhook(handlers.WebhookOptions{
-		Store: d.ledger, Admit: admitPolar(d.cfg.Webhooks.Polar.Tolerance), Open: open, Accepted: d.queue.Relay.Wake,
+		Store: d.ledger, Admit: admitPolar(d.cfg.Webhooks.Polar.Tolerance, at), Open: open, Accepted: d.queue.Relay.Wake,
 		Reused: func(ev grant.Event) {
 			d.alarms.Raise("webhook_conflict", "a webhook-id came again with another body: "+ev.ID,
 				"Look at `fulfilld events show "+ev.ID+"`; the first body counts.")

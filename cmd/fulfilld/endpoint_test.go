@@ -7,12 +7,16 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"fulfilld/internal/alarm"
 )
 
 const webhookSecret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -69,6 +73,31 @@ func TestAnEndpointOfTheWrongFormatRaisesAnAlarm(t *testing.T) {
 	}
 }
 
+func TestWebhooksThatAreAllRefusedRaiseAnAlarm(t *testing.T) {
+	t.Parallel()
+	d, hook := running(t)
+	raised := func() bool {
+		return slices.ContainsFunc(d.alarms.List(), func(a alarm.Alarm) bool { return a.Code == "webhooks_refused" })
+	}
+	body := []byte(`{"type":"product.updated","timestamp":"2026-10-01T12:00:00Z","data":{}}`)
+	forge := func() {
+		t.Helper()
+		if status, _, err := send(t.Context(), hook, "whsec_"+strings.Repeat("AAAA", 12), "auto", uuid.NewString(), body); err != nil || status != http.StatusUnauthorized {
+			t.Fatal(status, err)
+		}
+	}
+	deliver(t, hook, uuid.NewString(), string(body))
+	forge()
+	if raised() {
+		t.Error("stands though a good one has just come")
+	}
+	d, hook = running(t) // has not seen a good one yet
+	forge()
+	if !raised() {
+		t.Error("does not stand though none is good")
+	}
+}
+
 func TestWhatOpensACheckoutIsNotKept(t *testing.T) {
 	t.Parallel()
 	d, hook := running(t)
@@ -81,6 +110,7 @@ func TestWhatOpensACheckoutIsNotKept(t *testing.T) {
 
 func TestHeadersAreLookedAtBeforeTheBody(t *testing.T) {
 	t.Parallel()
+	at := &door{alarms: alarm.NewBoard(alarm.Options{Registerer: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler)})}
 	now := func(d time.Duration) string { return strconv.FormatInt(time.Now().Add(d).Unix(), 10) }
 	for _, tt := range []struct {
 		name, id, stamp, signature string
@@ -104,7 +134,7 @@ func TestHeadersAreLookedAtBeforeTheBody(t *testing.T) {
 			}
 		}
 		got := 0
-		if refusal := admitPolar(5 * time.Minute)(h); refusal != nil {
+		if refusal := admitPolar(5*time.Minute, at)(h); refusal != nil {
 			got = refusal.Status
 		}
 		if got != tt.want {

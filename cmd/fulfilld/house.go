@@ -136,7 +136,7 @@ func (h *house) lookAtGrants(ctx context.Context) {
 		for _, code := range slices.Sorted(maps.Keys(held)) {
 			why = append(why, fmt.Sprintf("%s (%d)", code, held[code]))
 		}
-		h.alarm("fulfilments_held", len(held) > 0, "grants wait until something is mended: "+strings.Join(why, ", "),
+		h.alarm("fulfilments_held", len(held) > 0, "grants wait until something is mended, or have failed for an hour: "+strings.Join(why, ", "),
 			"`fulfilld grants list` shows them with their errors, and what to mend; they go on by themselves.")
 	}
 }

@@ -27,7 +27,7 @@ func (s *site) part(ctx context.Context, v grant.View, f grant.FulfilmentView) (
 	switch {
 	case f.Kind == "license_keys" && f.State == grant.Granted:
 		return p, s.addKey(ctx, &p, f, has)
-	case f.Kind == "downloadables" && f.State == grant.Granted:
+	case f.Kind == "downloadables" && (f.State == grant.Granted || f.State == grant.Waiting): // what is here already
 		var err error
 		p.Files, err = s.Files(ctx, v)
 		return p, err

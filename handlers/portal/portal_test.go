@@ -319,7 +319,7 @@ func TestWhatTheCustomerHasToDoIsSaidInTheirWords(t *testing.T) {
 	)
 	text := s.visit()
 	has(t, text, "You are invited", `href="https://github.com/acme/pro/invitations"`, "invited until 2 January 2099", `href="https://discord.gg/abc"`,
-		"Join the server", "Tell the seller which account is yours", "has not put the file here yet", "This takes a moment", "Something went wrong", "Ask the seller what")
+		"Join the server", "Tell the seller which account is yours", "has not put every file here yet", "This takes a moment", "Something went wrong", "Ask the seller what")
 	lacks(t, text, "fulfilld", "javascript:", "bad_spec")
 }
 

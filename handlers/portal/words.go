@@ -43,7 +43,7 @@ var turns = map[string]string{
 
 // owners are the codes for which the seller, and not the customer, is waited for.
 var owners = map[string]string{
-	"file_missing": "The seller has not put the file here yet. It appears by itself.",
+	"file_missing": "The seller has not put every file here yet. The rest appears by itself.",
 }
 
 // tell finds the words for a fulfilment.

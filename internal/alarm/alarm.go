@@ -15,6 +15,7 @@ const (
 	RedisVersion      = "redis_version"      // Redis is too old
 	QueuePaused       = "queue_paused"       // somebody has paused a queue
 	LedgerDown        = "ledger_down"        // the ledger cannot commit
+	WebhooksRefused   = "webhooks_refused"   // deliveries are refused, and none is accepted
 	WebhookFormat     = "webhook_format"     // an endpoint sends something other than raw events
 	WebhookConflict   = "webhook_conflict"   // a known event came with another body
 	EventsFailed      = "events_failed"      // events could not be applied
@@ -34,7 +35,7 @@ const (
 
 // Codes lists every code.
 var Codes = [...]string{
-	RedisDown, RedisEmptied, RedisPolicy, RedisVersion, QueuePaused, LedgerDown, WebhookFormat, WebhookConflict,
+	RedisDown, RedisEmptied, RedisPolicy, RedisVersion, QueuePaused, LedgerDown, WebhooksRefused, WebhookFormat, WebhookConflict,
 	EventsFailed, FulfilmentsFailed, RevocationsStuck, UnappliedEvents, BadSpec,
 	ProviderRefuses, LaneResting, ApprovalNeeded, FulfilmentsHeld, ProxyNotTrusted, DeliveriesFailed, EndpointGone, FilesMissing,
 }
@@ -43,6 +44,7 @@ var Codes = [...]string{
 // that is so. Nobody resolves them: they stand for a while after the last time.
 var passes = map[string]time.Duration{
 	RedisEmptied:    15 * time.Minute,
+	WebhooksRefused: time.Hour,
 	WebhookConflict: 24 * time.Hour,
 	WebhookFormat:   24 * time.Hour, // a quiet shop sends a few events a day
 }

@@ -195,7 +195,7 @@ CREATE TABLE fulfilments (
 );
 CREATE INDEX fulfilments_due ON fulfilments (kind, due_at) WHERE due_at > 0;
 CREATE INDEX fulfilments_revoking ON fulfilments (kind, due_at) WHERE due_at > 0 AND state = 'revoking';
-CREATE INDEX fulfilments_held ON fulfilments (error_code) WHERE error_class = 'throttled' AND error_code NOT IN ('throttled', 'approval') AND due_at > 0;
+CREATE INDEX fulfilments_held ON fulfilments (error_code) WHERE error_class IN ('throttled', 'transient') AND error_code NOT IN ('throttled', 'approval') AND due_at > 0;
 CREATE INDEX fulfilments_failed ON fulfilments (id) WHERE state = 'failed';
 
 CREATE TABLE cycles (
