@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"fulfilld/grant"
+	"fulfilld/handlers/portal"
 	"fulfilld/internal/alarm"
 )
 
@@ -19,6 +20,7 @@ type AdminLedger interface {
 	LicenseKeyUse
 	EventList
 	CustomerList
+	portal.People
 	StateLedger
 	CreditLedger
 }

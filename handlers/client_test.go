@@ -72,6 +72,29 @@ func TestAClientIsLimitedForEachKey(t *testing.T) {
 	}
 }
 
+func TestWhatNamesNoKeyIsAGuess(t *testing.T) {
+	t.Parallel()
+	g := newPorch(t)
+	empty := func() int {
+		r := httptest.NewRequestWithContext(g.t.Context(), "POST", "/v1/customer-portal/license-keys/validate", strings.NewReader(`{"key":"any"}`))
+		r.RemoteAddr = "198.51.100.7:4711"
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, r)
+		return w.Code
+	}
+	for n := range 50 {
+		if code := empty(); code != 422 {
+			t.Fatalf("number %d: %d", n, code)
+		}
+	}
+	if code := empty(); code != 422 && code != 429 {
+		t.Errorf("%d", code)
+	}
+	if code := empty(); code != 429 {
+		t.Errorf("after fifty: %d, want 429", code)
+	}
+}
+
 func TestFiftyClientsBehindOneProxyAreNotBlocked(t *testing.T) {
 	t.Parallel()
 	g := newPorch(t)

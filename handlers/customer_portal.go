@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -27,17 +28,13 @@ func visits(l AdminLedger, f *Files) map[string]visit {
 }
 
 // visited answers who has a session, as long as the customer is not deleted.
-func (a answers) visited(s portal.Sessions, l CustomerList, v visit) http.Handler {
+func (a answers) visited(s portal.Sessions, l portal.People, v visit) http.Handler {
 	return a.open(func(r *http.Request) (any, error) {
 		session, err := s.Open(r.Context(), bearer(r))
+		if err == nil {
+			_, err = portal.Visitor(r.Context(), l, session)
+		}
 		if errors.Is(err, portal.ErrNoSession) {
-			return nil, withChallenge(unauthorized())
-		}
-		if err != nil {
-			return nil, err
-		}
-		c, err := l.Customer(r.Context(), session.CustomerID)
-		if errors.Is(err, grant.ErrNotFound) || err == nil && !c.DeletedAt.IsZero() {
 			return nil, withChallenge(unauthorized())
 		}
 		if err != nil {
@@ -119,20 +116,23 @@ type downloadURL struct {
 var ownDownloads = uuid.MustParse("b2a1c9c6-6a0b-5f0e-9a39-0e3a4f7f1c55")
 
 // listOwn answers the files of all of a session's grants, with fresh links.
-func (f *Files) listOwn(l GrantList) visit {
+func (f *Files) listOwn(l StateLedger) visit {
 	return func(r *http.Request, s portal.Session) (any, error) {
 		q := queryOf(r)
-		filter := grant.GrantFilter{BenefitIDs: q.ids("benefit_id"), CustomerIDs: []string{s.CustomerID}, MemberIDs: memberOf(s)}
+		benefits := q.ids("benefit_id")
 		p := q.page()
 		if err := q.err(); err != nil {
 			return nil, err
 		}
-		grants, _, err := l.Grants(r.Context(), filter, grant.Page{Number: 1, Limit: maxPageSize})
+		grants, err := l.GrantsOf(r.Context(), s.CustomerID)
 		if err != nil {
 			return nil, err
 		}
 		var all []downloadable
 		for _, v := range grants {
+			if s.MemberID != "" && v.MemberID != s.MemberID || len(benefits) > 0 && !slices.Contains(benefits, v.BenefitID) {
+				continue
+			}
 			of, err := f.downloadablesOf(r.Context(), v)
 			if err != nil {
 				return nil, err

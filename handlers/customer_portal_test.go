@@ -70,7 +70,8 @@ func TestASessionIsRefusedWhereThereIsNobody(t *testing.T) {
 	for body, want := range map[string]string{
 		`{}`:                  `["body","customer_id"],"msg":"Field required"`,
 		`{"customer_id":"x"}`: "Input should be a valid UUID",
-		`{"customer_id":"` + id("none", 9) + `"}`:                                    "Customer does not exist.",
+		`{"customer_id":"` + id("none", 9) + `"}`: "Customer does not exist.",
+		`{"customer_id":"` + id("customer", 1) + `","return_url":"https://a.example/` + strings.Repeat("a", 1000) + `"}`: "at most 1000 characters",
 		`{"external_customer_id":"nobody"}`:                                          "Customer does not exist.",
 		`{"customer_id":"` + id("none", 9) + `","return_url":"javascript:alert(1)"}`: "Input should be a valid URL",
 	} {
@@ -120,6 +121,7 @@ func TestACustomersProgramSeesTheirKeysAndNobodyElses(t *testing.T) {
 		t.Errorf("%s", r.body)
 	}
 	d.want("another's key", d.own("license-keys/"+key, others), http.StatusNotFound)
+	d.hear("msg_member", "member.created", grant.News{Members: []grant.Member{{ID: id("member", 9), CustomerID: customer, Version: version(1)}}}, nil)
 	members := make(portal.Session{CustomerID: customer, MemberID: id("member", 9), Until: soon})
 	d.want("a key that is no member's", d.own("license-keys/"+key, members), http.StatusNotFound)
 	if r := d.want("a member's keys", d.own("license-keys/", members), http.StatusOK); !strings.Contains(r.body, `"items":[]`) {
@@ -127,7 +129,7 @@ func TestACustomersProgramSeesTheirKeysAndNobodyElses(t *testing.T) {
 	}
 	for name, token := range map[string]string{
 		"none": "", "forged": hers[:len(hers)-4] + "AAAA", "over": make(portal.Session{CustomerID: customer, Until: time.Now().Add(-time.Minute)}),
-		"of nobody": make(portal.Session{CustomerID: id("none", 9), Until: soon}), "the shop's": shopToken,
+		"of no member": make(portal.Session{CustomerID: customer, MemberID: id("member", 8), Until: soon}), "of nobody": make(portal.Session{CustomerID: id("none", 9), Until: soon}), "the shop's": shopToken,
 	} {
 		if r := d.want(name, d.own("license-keys/", token), http.StatusUnauthorized); r.Header.Get("WWW-Authenticate") != "Bearer" {
 			t.Errorf("%s: %v", name, r.Header)

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -19,7 +20,13 @@ type Sessions struct {
 	URL  string // of the public listener as customers see it; empty when nobody has said
 }
 
-func sessionRoutes(l StateLedger, s Sessions) map[string]route {
+// buyers are who may be sent to the page.
+type buyers interface {
+	portal.People
+	CustomerByExternalID(ctx context.Context, id string) (grant.Customer, error)
+}
+
+func sessionRoutes(l buyers, s Sessions) map[string]route {
 	return map[string]route{"POST /v1/customer-sessions/{$}": {[]string{"customer_sessions:write"}, makeSession(l, s)}}
 }
 
@@ -37,7 +44,7 @@ type sessionItem struct {
 }
 
 // makeSession answers a link that is good for a while.
-func makeSession(l StateLedger, s Sessions) endpoint {
+func makeSession(l buyers, s Sessions) endpoint {
 	return func(r *http.Request) (any, error) {
 		f, err := formOf(r)
 		if err != nil {
@@ -48,11 +55,18 @@ func makeSession(l StateLedger, s Sessions) endpoint {
 		if err != nil {
 			return nil, err
 		}
+		asked.CustomerID = c.ID
+		if _, err := portal.Visitor(r.Context(), l, asked); errors.Is(err, portal.ErrNoSession) {
+			f.refuse("member_id", "value_error", "Member does not exist.", asked.MemberID, nil)
+			return nil, f.err()
+		} else if err != nil {
+			return nil, err
+		}
 		if s.URL == "" {
 			return nil, &apiError{status: http.StatusBadRequest, Name: "NoPublicURL", Detail: "public_url is not set in the config, so there is no address that customers could open."}
 		}
 		now := time.Now()
-		asked.CustomerID, asked.Until = c.ID, now.Add(s.Life)
+		asked.Until = now.Add(s.Life)
 		token, err := s.Make(r.Context(), asked)
 		return answer{status: http.StatusCreated, body: sessionItem{
 			CreatedAt: stamp(now), ID: uuid.NewString(), Token: token, ExpiresAt: stamp(asked.Until), ReturnURL: text(asked.ReturnURL),
@@ -61,11 +75,17 @@ func makeSession(l StateLedger, s Sessions) endpoint {
 	}
 }
 
+// maxReturnURL keeps a session's token small enough for a cookie.
+const maxReturnURL = 1000
+
 func returnURL(f *form) string {
 	if !f.has("return_url") {
 		return ""
 	}
 	address := f.text("return_url")
+	if len(address) > maxReturnURL {
+		f.refuse("return_url", "string_too_long", "String should have at most 1000 characters", address, map[string]any{"max_length": maxReturnURL})
+	}
 	if u, err := url.Parse(address); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
 		f.refuse("return_url", "url_parsing", "Input should be a valid URL", address, nil)
 	}
@@ -73,7 +93,7 @@ func returnURL(f *form) string {
 }
 
 // customerIn finds the customer that a body names, by one of two ids.
-func customerIn(ctx context.Context, f *form, l StateLedger) (c grant.Customer, err error) {
+func customerIn(ctx context.Context, f *form, l buyers) (c grant.Customer, err error) {
 	name := "customer_id"
 	if f.has("external_customer_id") {
 		name = "external_customer_id"

@@ -161,6 +161,7 @@ type sending struct {
 	ctx    context.Context // how long it may take at all
 	r      io.Reader
 	failed error
+	left   time.Time // when the last Read returned
 }
 
 // Read implements io.Reader.
@@ -168,6 +169,10 @@ func (s *sending) Read(p []byte) (int, error) {
 	if s.failed = s.ctx.Err(); s.failed != nil {
 		return 0, s.failed
 	}
+	if !s.left.IsZero() && time.Since(s.left) > time.Second { // the store was slow, not the sender
+		s.begin()
+	}
+	defer func() { s.left = time.Now() }()
 	n, err := s.r.Read(p)
 	switch {
 	case err == nil:

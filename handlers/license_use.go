@@ -50,6 +50,10 @@ func aboutKey(c *clients, told tellings, do func(r *http.Request, f *form, u gra
 		}
 		f.require("key", "organization_id")
 		u := grant.KeyUse{Key: f.text("key"), OrganizationID: f.id("organization_id", false)}
+		if err := f.err(); err != nil && c != nil { // it names no key that could be counted
+			c.guessing.Enter(c.address(r))
+			return nil, err
+		}
 		return c.admit(r, u.Key, func() (any, error) { return do(r, f, u) })
 	})
 }

@@ -7,7 +7,8 @@ import (
 )
 
 const (
-	aloneWriters = 4 // connections for writes that are alone in their transaction
+	aloneWriters = 6 // connections for writes that are alone in their transaction
+	keyWriters   = 2 // of these, for what apps do with license keys: anybody may ask
 	aloneTries   = 5 // of a write that met another in a deadlock
 )
 
@@ -58,6 +59,19 @@ func (w *writers) alone(ctx context.Context, fn func(*tx) error) (err error) {
 	}
 	w.onCommit(1, time.Since(began), err)
 	return err
+}
+
+// enterKeys waits until a write about a license key may ask for a connection.
+func (w *writers) enterKeys(ctx context.Context) (leave func(), err error) {
+	if w.spare == nil {
+		return func() {}, nil
+	}
+	select {
+	case w.keys <- struct{}{}:
+		return func() { <-w.keys }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // isContention tells a write that may succeed when it is tried again: a deadlock,

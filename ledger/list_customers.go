@@ -28,6 +28,15 @@ func (l *Ledger) Customers(ctx context.Context, f grant.CustomerFilter, p grant.
 	return list(ctx, l, s, customerColumns, " ORDER BY c.ver_at DESC, c.id DESC", p, scanCustomer)
 }
 
+// Member returns a member, also one who is deleted.
+func (l *Ledger) Member(ctx context.Context, id string) (m grant.Member, err error) {
+	var deleted int64
+	var body string
+	err = l.read.row(ctx, `SELECT id, customer_id, deleted_at, body FROM members WHERE id = $1`, []any{id}, &m.ID, &m.CustomerID, &deleted, &body)
+	m.DeletedAt, m.Body = timeOf(deleted), raw(body)
+	return m, err
+}
+
 // Customer returns a customer, a deleted one too.
 func (l *Ledger) Customer(ctx context.Context, id string) (grant.Customer, error) {
 	s := selection{from: "customers c"}

@@ -114,6 +114,11 @@ func decided[T any](ctx context.Context, l *Ledger, fn func(*tx) (T, error)) (go
 		got     T
 		refusal *grant.KeyRefusal
 	}
+	leave, err := l.writers.enterKeys(ctx)
+	if err != nil {
+		return got, err
+	}
+	defer leave()
 	v, err := askAlone(ctx, l.writers, func(t *tx) (v verdict, err error) {
 		v.got, err = fn(t)
 		if errors.As(err, &v.refusal) {

@@ -40,7 +40,8 @@ type writers struct {
 	wg       sync.WaitGroup
 	once     sync.Once
 	onCommit func(int, time.Duration, error)
-	spare    chan *tx // for writes that are alone; nil where there is one writer
+	spare    chan *tx      // for writes that are alone; nil where there is one writer
+	keys     chan struct{} // who may ask for one about a license key
 }
 
 func newWriters(ctx context.Context, db *sql.DB, e engine, log *walLog, onCommit func(int, time.Duration, error)) (*writers, error) {
@@ -49,7 +50,7 @@ func newWriters(ctx context.Context, db *sql.DB, e engine, log *walLog, onCommit
 		w.lanes[i] = make(chan *job, maxBatch)
 	}
 	if e.writers > 1 {
-		w.spare = make(chan *tx, aloneWriters)
+		w.spare, w.keys = make(chan *tx, aloneWriters), make(chan struct{}, keyWriters)
 		for range aloneWriters {
 			w.spare <- &tx{db: db, engine: e} // it connects when it is needed
 		}

@@ -104,15 +104,16 @@ func (c *Fulfiller) checkURL(address string) (*url.URL, error) {
 		return nil, err
 	case !asciiHost.MatchString(u.Hostname()):
 		return nil, errors.New("has a host that is not ASCII; write it as xn--…")
-	case len(c.config.secretsOf(address)) == 0:
+	case len(c.config.secretsOf(u.String())) == 0:
 		return nil, errors.New("has no secret to sign with; write fulfillers.custom.secrets")
 	}
 	return u, nil
 }
 
+// secretsOf takes an address as url.URL writes it.
 func (c Config) secretsOf(address string) []secret.Text {
 	for _, s := range c.SecretsFor {
-		if s.URL == address {
+		if u, err := url.Parse(s.URL); err == nil && u.String() == address {
 			return s.Secrets
 		}
 	}

@@ -81,11 +81,28 @@ func (c *Fulfiller) knows(f grant.Fulfilment, to aim) bool {
 // or may have been, whatever the benefit names today.
 func (c *Fulfiller) Revoke(ctx context.Context, f grant.Fulfilment) error {
 	to, err := c.told(f)
-	if err != nil || to == nil {
+	if err != nil {
 		return err
 	}
-	_, err = c.deliver(ctx, message{typ: typeRevoked, to: to, f: f})
-	return err
+	for _, u := range []*url.URL{to, c.mayKnow(f, to)} {
+		if u == nil {
+			continue
+		}
+		if _, err := c.deliver(ctx, message{typ: typeRevoked, to: u, f: f}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayKnow is where the benefit leads today, if that is another URL than the one
+// that was told: it may have been told without our hearing of it.
+func (c *Fulfiller) mayKnow(f grant.Fulfilment, told *url.URL) *url.URL {
+	to, err := c.aimed(f.Target)
+	if err != nil || to.url == nil || told == nil || to.url.String() == told.String() {
+		return nil
+	}
+	return to.url
 }
 
 // told is the URL that was told of a grant. Where none is recorded, it is the one

@@ -120,6 +120,15 @@ func TestANewURLIsToldOfTheGrant(t *testing.T) {
 	w.wantTold("benefit.granted benefit.granted")
 }
 
+func TestAURLThatMayHaveBeenToldIsToldTheEndToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.grants()
+	w.f.Target.Params = json.RawMessage(fmt.Sprintf(`{"url":%q}`, w.URL+"/moved")) // and the answer to it was lost
+	w.revokes()
+	w.wantTold("benefit.granted benefit.revoked benefit.revoked")
+}
+
 func TestAnEndThatNobodyCanBeToldIsAnError(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -44,14 +44,17 @@ func (s *site) endActivation(r *http.Request, session Session) error {
 
 // owned finds a fulfilment among the visitor's own.
 func (s *site) owned(ctx context.Context, session Session, id string) (v grant.View, f grant.FulfilmentView, err error) {
-	all, _, err := s.grants(ctx, session)
+	grantID := grant.GrantOf(id)
+	if uuid.Validate(grantID) != nil {
+		return v, f, grant.ErrNotFound
+	}
+	v, err = s.Purchases.Grant(ctx, grantID)
 	if err != nil {
 		return v, f, err
 	}
-	for _, v := range all {
-		if i := slices.IndexFunc(v.Fulfilments, func(f grant.FulfilmentView) bool { return f.ID == id }); i >= 0 {
-			return v, v.Fulfilments[i], nil
-		}
+	i := slices.IndexFunc(v.Fulfilments, func(f grant.FulfilmentView) bool { return f.ID == id })
+	if i < 0 || v.CustomerID != session.CustomerID || session.MemberID != "" && v.MemberID != session.MemberID {
+		return v, f, grant.ErrNotFound
 	}
-	return v, f, grant.ErrNotFound
+	return v, v.Fulfilments[i], nil
 }

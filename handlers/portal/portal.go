@@ -45,6 +45,8 @@ var ErrNoSession = errors.New("portal: no such session, or it is over")
 // Purchases are what the page shows.
 type Purchases interface {
 	Customer(ctx context.Context, id string) (grant.Customer, error)
+	Member(ctx context.Context, id string) (grant.Member, error)
+	Grant(ctx context.Context, id string) (grant.View, error)
 	Grants(ctx context.Context, f grant.GrantFilter, p grant.Page) ([]grant.View, int64, error)
 }
 

@@ -21,6 +21,7 @@ const (
 	bob    = "00000000-0000-4000-8000-0000000000b0"
 	member = "00000000-0000-4000-8000-0000000000me"
 	laptop = "00000000-0000-4000-8000-00000000001a"
+	g1     = "00000000-0000-4000-8000-000000000091"
 )
 
 // shop is all that the page asks.
@@ -30,6 +31,7 @@ type shop struct {
 	client    *http.Client
 	sessions  map[string]Session
 	customers map[string]grant.Customer
+	members   map[string]grant.Member
 	grants    []grant.View
 	keys      map[string]grant.LicenseKey
 	devices   map[string][]grant.Activation
@@ -52,6 +54,23 @@ func (s *shop) Customer(_ context.Context, id string) (grant.Customer, error) {
 		return c, grant.ErrNotFound
 	}
 	return c, s.fails
+}
+
+func (s *shop) Member(_ context.Context, id string) (grant.Member, error) {
+	m, ok := s.members[id]
+	if !ok {
+		return m, grant.ErrNotFound
+	}
+	return m, nil
+}
+
+func (s *shop) Grant(_ context.Context, id string) (grant.View, error) {
+	for _, v := range s.grants {
+		if v.ID == id {
+			return v, nil
+		}
+	}
+	return grant.View{}, grant.ErrNotFound
 }
 
 func (s *shop) Grants(_ context.Context, f grant.GrantFilter, _ grant.Page) (all []grant.View, _ int64, _ error) {
@@ -78,7 +97,7 @@ func (s *shop) Activations(_ context.Context, keyID string) ([]grant.Activation,
 func (s *shop) DeactivateKey(_ context.Context, u grant.KeyUse) error {
 	for id, all := range s.devices {
 		for i, a := range all {
-			if a.ID == u.ActivationID && s.keys["g1.license_keys"].Key == u.Key {
+			if a.ID == u.ActivationID && s.keys[g1+".license_keys"].Key == u.Key {
 				s.devices[id] = append(all[:i:i], all[i+1:]...)
 				return nil
 			}
@@ -93,6 +112,7 @@ func open(t *testing.T, bought ...grant.View) *shop {
 	s := &shop{
 		t: t, grants: bought, keys: map[string]grant.LicenseKey{}, devices: map[string][]grant.Activation{},
 		sessions:  map[string]Session{"for-ada": {CustomerID: ada, Until: time.Now().Add(time.Hour)}, "over": {CustomerID: ada, Until: time.Now().Add(-time.Second)}},
+		members:   map[string]grant.Member{member: {ID: member, CustomerID: ada}, "gone": {CustomerID: ada, DeletedAt: time.Now()}, "another": {CustomerID: bob}},
 		customers: map[string]grant.Customer{ada: {ID: ada, Name: "Ada <b>Lovelace</b>"}, bob: {ID: bob, DeletedAt: time.Now()}},
 	}
 	server := httptest.NewServer(Handler(Options{
@@ -201,7 +221,7 @@ func TestTheLinkOpensThePageAndLeavesTheAddress(t *testing.T) {
 
 func TestOnlyASessionOpensThePage(t *testing.T) {
 	t.Parallel()
-	s := open(t, bought("g1", "Pro", "license_keys", grant.Granted))
+	s := open(t, bought(g1, "Pro", "license_keys", grant.Granted))
 	s.sessions["for-bob"] = Session{CustomerID: bob, Until: time.Now().Add(time.Hour)} // who is deleted
 	for _, path := range []string{"/customer/", "/customer/enter/forged", "/customer/enter/over", "/customer/enter/for-bob"} {
 		status, text := s.get(path)
@@ -230,9 +250,9 @@ func TestWhoLeavesIsOut(t *testing.T) {
 
 func TestAKeyIsShownWithItsLimits(t *testing.T) {
 	t.Parallel()
-	s := open(t, bought("g1", "Pro", "license_keys", grant.Granted, properties(`{"activation_url":"https://acme.example/activate/1"}`)))
+	s := open(t, bought(g1, "Pro", "license_keys", grant.Granted, properties(`{"activation_url":"https://acme.example/activate/1"}`)))
 	limit, uses := int64(3), int64(10)
-	s.keys["g1.license_keys"] = grant.LicenseKey{ID: "k1", Key: "ACME-1234", Active: true, LimitActivations: &limit, LimitUsage: &uses, Usage: 4,
+	s.keys[g1+".license_keys"] = grant.LicenseKey{ID: "k1", Key: "ACME-1234", Active: true, LimitActivations: &limit, LimitUsage: &uses, Usage: 4,
 		ExpiresAt: time.Date(2099, 5, 6, 0, 0, 0, 0, time.UTC)}
 	s.devices["k1"] = []grant.Activation{{ID: laptop, LicenseKeyID: "k1", Label: "laptop"}}
 	text := s.visit()
@@ -242,23 +262,23 @@ func TestAKeyIsShownWithItsLimits(t *testing.T) {
 
 func TestAKeyThatDoesNotWorkSaysSo(t *testing.T) {
 	t.Parallel()
-	s := open(t, bought("g1", "Pro", "license_keys", grant.Granted))
-	s.keys["g1.license_keys"] = grant.LicenseKey{Key: "K", Active: true, MerchantStatus: "disabled"}
+	s := open(t, bought(g1, "Pro", "license_keys", grant.Granted))
+	s.keys[g1+".license_keys"] = grant.LicenseKey{Key: "K", Active: true, MerchantStatus: "disabled"}
 	has(t, s.visit(), "switched this key off", "Not valid")
-	s.keys["g1.license_keys"] = grant.LicenseKey{Key: "K", Active: true, ExpiresAt: time.Now().Add(-time.Hour)}
+	s.keys[g1+".license_keys"] = grant.LicenseKey{Key: "K", Active: true, ExpiresAt: time.Now().Add(-time.Hour)}
 	has(t, s.visit(), "has expired", "Not valid")
 }
 
 // devices lets ada end activations, of which she has one.
 func devices(t *testing.T) *shop {
-	s := open(t, bought("g1", "Pro", "license_keys", grant.Granted, func(f *grant.FulfilmentView) { f.Applied = json.RawMessage(`"admin"`) }))
+	s := open(t, bought(g1, "Pro", "license_keys", grant.Granted, func(f *grant.FulfilmentView) { f.Applied = json.RawMessage(`"admin"`) }))
 	limit := int64(3)
-	s.keys["g1.license_keys"] = grant.LicenseKey{ID: "k1", Key: "K", Active: true, LimitActivations: &limit}
+	s.keys[g1+".license_keys"] = grant.LicenseKey{ID: "k1", Key: "K", Active: true, LimitActivations: &limit}
 	s.devices["k1"] = []grant.Activation{{ID: laptop, LicenseKeyID: "k1", Label: "<i>laptop</i>"}}
 	return s
 }
 
-const ending = "/customer/keys/g1.license_keys/devices/" + laptop + "/end"
+const ending = "/customer/keys/" + g1 + ".license_keys/devices/" + laptop + "/end"
 
 func TestACustomerWhoMayEndsAnActivation(t *testing.T) {
 	t.Parallel()
@@ -288,6 +308,7 @@ func TestNobodyElseEndsAnActivation(t *testing.T) {
 		}, 404},
 		"WithoutASession": {func(s *shop, _ *http.Request) { delete(s.sessions, "for-ada") }, 401},
 		"FromAnotherPage": {func(_ *shop, r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, 403},
+		"OfNoGrant":       {func(_ *shop, r *http.Request) { r.URL.Path = strings.Replace(ending, g1, "x", 1) }, 404},
 		"WithNoID":        {func(_ *shop, r *http.Request) { r.URL.Path = strings.Replace(ending, laptop, "x", 1) }, 404},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -309,7 +330,7 @@ func TestNobodyElseEndsAnActivation(t *testing.T) {
 func TestWhatTheCustomerHasToDoIsSaidInTheirWords(t *testing.T) {
 	t.Parallel()
 	s := open(t,
-		bought("g1", "Code", "github_repository", grant.Waiting, waits("invited"), properties(`{"invitation_url":"https://github.com/acme/pro/invitations","repositories":[{"repository":"acme/pro","permission":"pull","expires_at":"2099-01-02T00:00:00Z"}]}`)),
+		bought(g1, "Code", "github_repository", grant.Waiting, waits("invited"), properties(`{"invitation_url":"https://github.com/acme/pro/invitations","repositories":[{"repository":"acme/pro","permission":"pull","expires_at":"2099-01-02T00:00:00Z"}]}`)),
 		bought("g2", "Chat", "discord", grant.Waiting, waits("not_in_guild"), properties(`{"invite_url":"https://discord.gg/abc","invite_expires_at":"2099-01-02T00:00:00Z"}`)),
 		bought("g3", "More", "github_repository", grant.Waiting, waits("no_account"), properties(`{"invitation_url":"javascript:alert(1)"}`)),
 		bought("g4", "Late", "downloadables", grant.Waiting, waits("file_missing")),
@@ -327,7 +348,7 @@ func TestWhatIsNotOursOrOverIsNotInTheWay(t *testing.T) {
 	t.Parallel()
 	asked := bought("g3", "Not granted", "custom", grant.Pending)
 	asked.Word = grant.SaysNone
-	s := open(t, bought("g1", "Theirs", "slack_shared_channel", grant.Unmanaged), bought("g2", "Old", "license_keys", grant.Revoked), asked)
+	s := open(t, bought(g1, "Theirs", "slack_shared_channel", grant.Unmanaged), bought("g2", "Old", "license_keys", grant.Revoked), asked)
 	text := s.visit()
 	has(t, text, "Ended (1)", "<li>Old</li>", "nothing here yet")
 	lacks(t, text, "Theirs", "Not granted")
@@ -335,20 +356,31 @@ func TestWhatIsNotOursOrOverIsNotInTheWay(t *testing.T) {
 
 func TestFilesAndNotesAreShown(t *testing.T) {
 	t.Parallel()
-	s := open(t, bought("g1", "Book", "downloadables", grant.Granted, properties(`{"note":"Read\nme"}`)))
+	s := open(t, bought(g1, "Book", "downloadables", grant.Granted, properties(`{"note":"Read\nme"}`)))
 	s.files = []File{{"Bücher <1>.pdf", 1_234_567, "https://fulfil.example.com/downloads/t"}}
 	has(t, s.visit(), "Bücher &lt;1&gt;.pdf", "1.2 MB", `href="https://fulfil.example.com/downloads/t"`, "Read\nme")
 }
 
 func TestAMemberSeesTheirOwn(t *testing.T) {
 	t.Parallel()
-	hers, others := bought("g1", "Hers", "custom", grant.Granted), bought("g2", "Another's", "custom", grant.Granted)
+	hers, others := bought(g1, "Hers", "custom", grant.Granted), bought("g2", "Another's", "custom", grant.Granted)
 	hers.MemberID = member
 	s := open(t, hers, others)
 	s.sessions["for-ada"] = Session{CustomerID: ada, MemberID: member, Until: time.Now().Add(time.Hour)}
 	text := s.visit()
 	has(t, text, "Hers")
 	lacks(t, text, "Another")
+}
+
+func TestAMemberWhoIsNoneHasNoSession(t *testing.T) {
+	t.Parallel()
+	s := open(t, bought(g1, "Hers", "custom", grant.Granted))
+	for _, id := range []string{"gone", "another", "unknown"} {
+		s.sessions["for-"+id] = Session{CustomerID: ada, MemberID: id, Until: time.Now().Add(time.Hour)}
+		if status, text := s.get("/customer/enter/for-" + id); status != http.StatusUnauthorized || strings.Contains(text, "Hers") {
+			t.Errorf("%s: %d %s", id, status, text)
+		}
+	}
 }
 
 func TestAFailureSaysNothingOfItself(t *testing.T) {

@@ -1,6 +1,8 @@
 package portal
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -48,7 +50,7 @@ func (s *site) leave(w http.ResponseWriter, _ *http.Request) {
 	s.say(w, http.StatusOK, message{"You have left", "The link you came by works until it expires."})
 }
 
-// visitor is whose session the request belongs to. Who has been deleted has none.
+// visitor is whose session the request belongs to.
 func (s *site) visitor(r *http.Request) (Session, grant.Customer, error) {
 	c, err := r.Cookie(s.cookie())
 	if err != nil {
@@ -58,9 +60,28 @@ func (s *site) visitor(r *http.Request) (Session, grant.Customer, error) {
 	if err != nil {
 		return session, grant.Customer{}, err
 	}
-	customer, err := s.Purchases.Customer(r.Context(), session.CustomerID)
-	if err == nil && !customer.DeletedAt.IsZero() {
+	customer, err := Visitor(r.Context(), s.Purchases, session)
+	return session, customer, err
+}
+
+// People are who may have sessions.
+type People interface {
+	Customer(ctx context.Context, id string) (grant.Customer, error)
+	Member(ctx context.Context, id string) (grant.Member, error)
+}
+
+// Visitor is the customer whose session it is. It fails with ErrNoSession for
+// nobody, and for whoever is deleted: the customer, or the member.
+func Visitor(ctx context.Context, p People, s Session) (grant.Customer, error) {
+	c, err := p.Customer(ctx, s.CustomerID)
+	if err == nil && s.MemberID != "" {
+		var m grant.Member
+		if m, err = p.Member(ctx, s.MemberID); err == nil && (m.CustomerID != c.ID || !m.DeletedAt.IsZero()) {
+			err = ErrNoSession
+		}
+	}
+	if errors.Is(err, grant.ErrNotFound) || err == nil && !c.DeletedAt.IsZero() {
 		err = ErrNoSession
 	}
-	return session, customer, err
+	return c, err
 }
