@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -75,9 +76,11 @@ func (w *writers) enterKeys(ctx context.Context) (leave func(), err error) {
 }
 
 // isContention tells a write that may succeed when it is tried again: a deadlock,
-// or a lock that was held for too long.
+// a lock that was held for too long, or an event of credits that another has just
+// recorded.
 func isContention(err error) bool {
-	return err != nil && (strings.Contains(err.Error(), "SQLSTATE 40P01") || strings.Contains(err.Error(), "SQLSTATE 55P03"))
+	return err != nil && slices.ContainsFunc([]string{"SQLSTATE 40P01", "SQLSTATE 55P03", `"credit_entries_key" (SQLSTATE 23505)`},
+		func(mark string) bool { return strings.Contains(err.Error(), mark) })
 }
 
 // closeSpare waits for the writes that are alone, and closes their connections.

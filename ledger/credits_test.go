@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -293,6 +295,34 @@ func TestAnEventMayTakeFromSeveralMeters(t *testing.T) {
 		s.consume(u)
 		s.consume(u)
 		s.tells("grant+5(4) grant+100(1) consume-1 consume-99", [3]int64{5, 1, 4})
+	})
+}
+
+func TestAnEventThatComesTwiceAtOnceCountsOnce(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.saver(2)
+		for round := range 10 { // each on a meter that is not there yet
+			u := overdraws(fmt.Sprint("event-", round), 1)
+			u.Draws[0].MeterID = fmt.Sprint("meter-", round)
+			other := u
+			other.CustomerID = "d"
+			var wg sync.WaitGroup
+			var inserted, duplicates atomic.Int64
+			for n := range 8 {
+				wg.Go(func() {
+					got, err := s.Consume(t.Context(), []grant.Usage{[]grant.Usage{u, other}[n%2]})
+					if err != nil {
+						t.Error(err)
+					}
+					inserted.Add(int64(got.Inserted))
+					duplicates.Add(int64(got.Duplicates))
+				})
+			}
+			wg.Wait()
+			if inserted.Load() != 1 || duplicates.Load() != 7 {
+				t.Errorf("counted %d times, %d duplicates", inserted.Load(), duplicates.Load())
+			}
+		}
 	})
 }
 
