@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -167,10 +168,10 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request, d grant.Download, 
 	}
 	c := http.NewResponseController(w)
 	out := &going{ResponseWriter: w, pace: f.pace(c.SetWriteDeadline), admit: admit}
-	in := &watched{Reader: blob}
+	in := &watched{Reader: blob, every: cmp.Or(f.Recheck, time.Minute), asked: time.Now(), owed: func() bool { return f.stillOwed(r) }}
 	out.begin()
 	http.ServeContent(out, r, "", d.UploadedAt, in)
-	if in.failed != nil && r.Context().Err() == nil {
+	if in.failed != nil && !errors.Is(in.failed, errEnded) && r.Context().Err() == nil {
 		f.Log.Error("a download was cut off: the store does not read to the end", slog.String("file", d.ID), slog.Any("err", in.failed))
 	}
 	if in.failed != nil {
@@ -179,14 +180,35 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request, d grant.Download, 
 	return out.refused
 }
 
-// watched remembers whether the store failed.
+// stillOwed reports whether a download under way may go on. Where the ledger does
+// not answer, it may.
+func (f *Files) stillOwed(r *http.Request) bool {
+	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+	defer cancel()
+	_, _, err := f.linked(ctx, r.PathValue("token"))
+	return !errors.Is(err, goneFile)
+}
+
+var errEnded = errors.New("the grant has ended")
+
+// watched remembers whether the store failed, and asks from time to time whether
+// the customer may still have the file.
 type watched struct {
 	bucket.Reader
+	every  time.Duration
+	asked  time.Time
+	owed   func() bool
 	failed error
 }
 
 // Read implements io.Reader.
 func (b *watched) Read(p []byte) (int, error) {
+	if time.Since(b.asked) >= b.every {
+		if b.asked = time.Now(); !b.owed() {
+			b.failed = errEnded
+			return 0, errEnded
+		}
+	}
 	n, err := b.Reader.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		b.failed = err

@@ -435,3 +435,25 @@ func TestAStoreInTheCloudSendsTheFileItself(t *testing.T) {
 	d.says(2, grant.SaysRevoked)
 	d.want("revoked", d.get(link), http.StatusGone)
 }
+
+func TestADownloadUnderWayEndsWithItsGrant(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t, func(d *depot) { d.Recheck = time.Nanosecond })
+	d.put(id("file", 1), "large.bin", strings.Repeat("large ", 8<<20)) // more than sockets hold
+	d.sold(id("file", 1))
+	resp, err := http.Get(d.link(id("file", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.ReadFull(resp.Body, make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	d.says(2, grant.SaysRevoked)
+	if n, err := io.Copy(io.Discard, resp.Body); err == nil || n > 40<<20 {
+		t.Errorf("%d more bytes, %v", n, err)
+	}
+	if strings.Contains(d.words.String(), "cut off") {
+		t.Errorf("the store is blamed: %s", d.words.String())
+	}
+}

@@ -75,6 +75,7 @@ type Files struct {
 	Max       int64         // downloads of a file by a grant, where the benefit does not say; 0: any number
 	Changed   func()        // those who give a file are to be told
 	Stall     time.Duration // how long a transfer may hardly move; 0: 30 s
+	Recheck   time.Duration // how often a download under way is asked about; 0: a minute
 	Log       *slog.Logger
 
 	stopping atomic.Bool
