@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -20,6 +19,7 @@ import (
 
 	"fulfilld/fulfillers"
 	"fulfilld/grant"
+	"fulfilld/internal/testserver"
 	"fulfilld/ledger"
 	"fulfilld/tasks"
 )
@@ -42,18 +42,12 @@ func sequences(t *testing.T) int {
 		return n
 	}
 	switch {
-	case raced(), testing.Short():
+	case testserver.Raced(), testing.Short():
 		return perLedger
 	case os.Getenv("E2E") == "required":
 		return 2000
 	}
 	return 300
-}
-
-// raced reports whether the race detector is in this binary.
-func raced() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // Whatever the shop says, in whatever order, however often, whoever dies in the

@@ -233,7 +233,7 @@ const hugeFile = 2 << 30
 
 // TestAHugeFileDoesNotFillTheMemory uploads and downloads a file with a hole.
 func TestAHugeFileDoesNotFillTheMemory(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || testserver.Raced() {
 		t.Skip("it moves 4 GB")
 	}
 	t.Parallel()
