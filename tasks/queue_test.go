@@ -275,7 +275,7 @@ func TestShutdownEndsInTimeWhateverStillRuns(t *testing.T) {
 		s.Cleanup(func() { close(open) })
 		s.world.set(func(context.Context, string) error { <-open; return nil })
 		s.say(grant.SaysGranted, names(8)...)
-		s.await("some are under way", func() bool { _, running := s.world.counts(); return running == 4 })
+		s.await("four are under way and four wait", func() bool { _, running := s.world.counts(); return running == 4 && s.pending() == 4 })
 		const within = 2 * time.Second
 		if took := shutdown(s.Queue, within); took < within || took > within+time.Second {
 			t.Errorf("took %v of %v", took, within)
