@@ -110,7 +110,7 @@ func TestADeletedFileIsLostAndNotWaitedFor(t *testing.T) {
 			t.Errorf("here %v, missing %v", here, missing)
 		}
 		s.announced("a") // and that comes to nothing
-		s.loose(0)
+		s.loose(ofAnyAge)
 		if _, missing := s.give(1, "a", "b"); len(missing) > 0 {
 			t.Errorf("missing %v", missing)
 		}
