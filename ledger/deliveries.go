@@ -111,6 +111,27 @@ func (l *Ledger) Undelivered(ctx context.Context) (waiting map[string]int64, fai
 	return waiting, failed, err
 }
 
+// Failing names the endpoints that have failed to take something for as long as
+// a person should know. Those that nobody listens at any longer are left out.
+func (l *Ledger) Failing(ctx context.Context) ([]string, error) {
+	rows, err := l.read.rows(ctx, `SELECT DISTINCT endpoint FROM deliveries
+		WHERE due_at > 0 AND since > 0 AND since < {{now}} - $1 ORDER BY endpoint`, stuckAfter.Microseconds())
+	if err != nil {
+		return nil, err
+	}
+	all, err := collect(rows, scanText)
+	return slices.DeleteFunc(all, func(name string) bool { return !l.listens(name) }), err
+}
+
+func (l *Ledger) listens(endpoint string) bool {
+	for _, names := range l.opts.Listeners {
+		if slices.Contains(names, endpoint) {
+			return true
+		}
+	}
+	return false
+}
+
 const deliveryColumns = `seq, id, endpoint, type, subject, created_at, due_at, done_at, attempts, error`
 
 func scanDelivery(r rowScanner) (d grant.Delivery, err error) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -380,6 +381,35 @@ func TestDeliveriesAreForgottenInTime(t *testing.T) {
 	})
 }
 
+func TestAnEndpointThatFailsForLongIsNamed(t *testing.T) {
+	listening(t, func(t *testing.T, s *shop) {
+		failing := func(when string, want ...string) {
+			t.Helper()
+			got, err := s.Failing(t.Context())
+			if !slices.Equal(got, want) || err != nil {
+				t.Errorf("%s: failing are %q, %v", when, got, err)
+			}
+		}
+		s.hear(news(benefit(1), granted("g", 1)))
+		failing("before any try")
+		all := s.claim(10)
+		for _, d := range all {
+			_, err := s.Postpone(t.Context(), d, time.Hour, day, "answered 500")
+			must(t, err)
+		}
+		failing("for a moment")
+		s.exec(`UPDATE deliveries SET since = {{now}} - $1`, (61 * time.Minute).Microseconds())
+		failing("for an hour", "mailer")
+		s.exec(`UPDATE deliveries SET endpoint = 'former'`)
+		failing("one that is no longer configured")
+		s.exec(`UPDATE deliveries SET endpoint = 'mailer', lease_token = $1, lease_until = {{now}} + 60000000`, all[0].Token)
+		for _, d := range all {
+			must(t, s.Delivered(t.Context(), d))
+		}
+		failing("once it has taken them")
+	})
+}
+
 func TestThereIsWordOfWhatIsToBeDelivered(t *testing.T) {
 	t.Parallel()
 	var rung atomic.Int64
@@ -391,5 +421,9 @@ func TestThereIsWordOfWhatIsToBeDelivered(t *testing.T) {
 	s.work(keys)
 	if rung.Load() != 1 || s.toldOf("g") != "created created" {
 		t.Errorf("%d times; %s", rung.Load(), s.toldOf("g"))
+	}
+	k := s.issue(wanted("ACME-0001"))
+	if _, err := s.RotateLicenseKey(t.Context(), k.ID); err != nil || rung.Load() != 2 {
+		t.Errorf("%d times with a key that was rotated, %v", rung.Load(), err)
 	}
 }

@@ -86,7 +86,7 @@ func (l *Ledger) ReviseLicenseKey(ctx context.Context, id string, e grant.Licens
 // RotateLicenseKey gives a key another text. The old one is good for nothing from
 // now on; everything else stays. A revoked key is refused.
 func (l *Ledger) RotateLicenseKey(ctx context.Context, id string) (grant.LicenseKeyView, error) {
-	return l.change(ctx, id, func(t *tx, k grant.LicenseKeyView) error {
+	k, err := l.change(ctx, id, func(t *tx, k grant.LicenseKeyView) error {
 		if k.Status() == "revoked" {
 			return &grant.KeyRefusal{Code: grant.KeyRevoked}
 		}
@@ -103,4 +103,8 @@ func (l *Ledger) RotateLicenseKey(ctx context.Context, id string) (grant.License
 		}
 		return t.retold(l, grant.GrantOf(k.FulfilmentID))
 	})
+	if err == nil {
+		l.opts.OnDelivery()
+	}
+	return k, err
 }

@@ -8,8 +8,8 @@ import (
 	"fulfilld/grant"
 )
 
-// stuckAfter is how long a revocation that the shop has caused may take before a
-// person should know.
+// stuckAfter is how long something may fail, or a revocation that the shop has
+// caused may take, before a person should know.
 const stuckAfter = time.Hour
 
 // Troubles counts what a person must look at: fulfilments that failed, and

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"fulfilld/internal/testserver"
 )
 
 // answer is what the tests' daemon says to one request.
@@ -254,11 +256,11 @@ func TestJSONOnATerminalIsSpelledOut(t *testing.T) {
 	t.Parallel()
 	tty, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
-		t.Skip("no pseudo-terminals here:", err)
+		testserver.Missing(t, "a pseudo-terminal", "mount /dev/pts")
 	}
 	defer tty.Close()
 	if _, ok := terminal(tty); !ok {
-		t.Skip("a pseudo-terminal's end is no terminal here")
+		testserver.Missing(t, "a pseudo-terminal whose end is a terminal", "run it on Linux")
 	}
 	if err := showJSON(tty, []byte("\"a\u009bb\"\n")); err != nil {
 		t.Fatal(err)

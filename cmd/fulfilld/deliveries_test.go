@@ -72,10 +72,13 @@ func TestTheDocumentedBodiesAreJSON(t *testing.T) {
 
 func TestWhatNoEndpointTookRaisesAnAlarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, alarms := newHouse(ailing{undelivered: 3})
+		h, alarms := newHouse(ailing{undelivered: 3, failing: []string{"audit", "mailer"}})
 		h.look(t.Context())
 		if !alarms.stands("deliveries_failed") || !strings.Contains(alarms.says("deliveries_failed"), "3 things") {
 			t.Error(alarms.says("deliveries_failed"))
+		}
+		if !alarms.stands("endpoint_failing") || !strings.Contains(alarms.says("endpoint_failing"), "audit, mailer") {
+			t.Error(alarms.says("endpoint_failing"))
 		}
 	})
 }

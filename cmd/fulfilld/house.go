@@ -43,6 +43,7 @@ type books interface {
 	Troubles(ctx context.Context) (failed, stuck int64, err error)
 	Held(ctx context.Context) (byCode map[string]int64, err error)
 	Undelivered(ctx context.Context) (waiting map[string]int64, failed int64, err error)
+	Failing(ctx context.Context) (endpoints []string, err error)
 	Resting(ctx context.Context) ([]grant.Lane, error)
 	Unapproved(ctx context.Context) ([]grant.Lane, error)
 	MissingFiles(ctx context.Context) (grants int64, file string, err error)
@@ -145,6 +146,10 @@ func (h *house) lookAtDeliveries(ctx context.Context) {
 	if _, failed, err := h.ledger.Undelivered(ctx); err == nil {
 		h.alarm("deliveries_failed", failed > 0, fmt.Sprintf("endpoints were not told %d things, and are not told again by themselves", failed),
 			"See `fulfilld deliveries list --state failed` for why; mend that, then `fulfilld deliveries retry`.")
+	}
+	if failing, err := h.ledger.Failing(ctx); err == nil {
+		h.alarm("endpoint_failing", len(failing) > 0, "endpoints have not taken something for an hour: "+strings.Join(failing, ", "),
+			"See `fulfilld deliveries list --state waiting` for why. It is tried for three days; once mended, `fulfilld deliveries retry` does not wait.")
 	}
 }
 

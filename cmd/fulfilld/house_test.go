@@ -19,6 +19,7 @@ type ailing struct {
 	unapproved    []grant.Lane
 	resting       []grant.Lane
 	undelivered   int64
+	failing       []string
 	held          map[string]int64
 }
 
@@ -45,6 +46,7 @@ func (a ailing) Held(context.Context) (map[string]int64, error)        { return 
 func (a ailing) Undelivered(context.Context) (map[string]int64, int64, error) {
 	return nil, a.undelivered, nil
 }
+func (a ailing) Failing(context.Context) ([]string, error)        { return a.failing, nil }
 func (a ailing) Resting(context.Context) ([]grant.Lane, error)    { return a.resting, nil }
 func (a ailing) Unapproved(context.Context) ([]grant.Lane, error) { return a.unapproved, nil }
 

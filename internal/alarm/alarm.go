@@ -28,6 +28,7 @@ const (
 	LaneResting       = "lane_resting"       // a provider wants to be left alone
 	ProxyNotTrusted   = "proxy_not_trusted"  // all clients of a proxy are taken for one
 	DeliveriesFailed  = "deliveries_failed"  // endpoints were not told, and are not told again
+	EndpointFailing   = "endpoint_failing"   // an endpoint has not taken something for long
 	EndpointGone      = "endpoint_gone"      // an endpoint has answered 410
 	ApprovalNeeded    = "approval_needed"    // an edit would take away more than is let through unasked
 	FilesMissing      = "files_missing"      // grants wait for files that the merchant is to put
@@ -37,7 +38,7 @@ const (
 var Codes = [...]string{
 	RedisDown, RedisEmptied, RedisPolicy, RedisVersion, QueuePaused, LedgerDown, WebhooksRefused, WebhookFormat, WebhookConflict,
 	EventsFailed, FulfilmentsFailed, RevocationsStuck, UnappliedEvents, BadSpec,
-	ProviderRefuses, LaneResting, ApprovalNeeded, FulfilmentsHeld, ProxyNotTrusted, DeliveriesFailed, EndpointGone, FilesMissing,
+	ProviderRefuses, LaneResting, ApprovalNeeded, FulfilmentsHeld, ProxyNotTrusted, DeliveriesFailed, EndpointFailing, EndpointGone, FilesMissing,
 }
 
 // passes are the alarms about something that happened rather than something

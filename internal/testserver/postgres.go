@@ -69,7 +69,7 @@ func ownServer(t testing.TB) string {
 	p, err := sharedPostgres()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		missing(t, "a Postgres server", postgresRemedy)
+		Missing(t, "a Postgres server", postgresRemedy)
 	case err != nil:
 		t.Fatalf("testserver: %v", err)
 	}

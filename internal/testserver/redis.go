@@ -48,7 +48,7 @@ func Redis(t testing.TB, options ...string) *RedisServer {
 func newRedis(t testing.TB, mode []string, options func(port int) []string) *RedisServer {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		missing(t, "a redis-server", redisRemedy)
+		Missing(t, "a redis-server", redisRemedy)
 	}
 	r := &RedisServer{t: t, dir: t.TempDir(), mode: mode}
 	t.Cleanup(r.Stop)
@@ -135,7 +135,7 @@ func (r *RedisServer) URL() string { return fmt.Sprintf("redis://%s/%d", r.addr,
 func (r *RedisServer) Stop() {
 	if r.dir == "" {
 		r.t.Helper()
-		missing(r.t, "a Redis of its own to stop", "unset REDIS_ADDR")
+		Missing(r.t, "a Redis of its own to stop", "unset REDIS_ADDR")
 	}
 	if r.process != nil {
 		r.process.stop()

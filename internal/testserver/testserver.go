@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// missing ends a test whose server is not to be had.
-func missing(t testing.TB, what, remedy string) {
+// Missing ends a test whose server is not to be had.
+func Missing(t testing.TB, what, remedy string) {
 	t.Helper()
 	text := fmt.Sprintf("NOT TESTED: %s needs %s; %s", t.Name(), what, remedy)
 	if os.Getenv("E2E") == "required" {
