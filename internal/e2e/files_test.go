@@ -105,50 +105,43 @@ func (w *warehouse) curl(args ...string) (string, error) {
 // client that breaks off.
 func TestAFileGoesFromTheMerchantToTheCustomer(t *testing.T) {
 	t.Parallel()
-	for name, ledger := range map[string]func() string{"sqlite": func() string { return "" }, "postgres": func() string { return testserver.Postgres(t) }} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			redis := ""
-			if name == "postgres" {
-				redis = testserver.Redis(t).URL()
+	onEachEngine(t, func(t *testing.T, ledger, redis string) {
+		w := newWarehouse(t, ledger, redis)
+		w.says("granted")
+		w.grantIs("waiting")
+		w.command("grants", "show", grantID(0)).says(0, "waiting on the merchant", "`fulfilld files put --id "+w.file+" FILE`", "the merchant must put the file")
+		w.raised("files_missing", true)
+		path, content := w.random(3 << 20)
+		w.command("files", "put", "--id", w.file, "--version", "2.1", path).says(0, w.file, "app 2.1 – für alle.zip", "3.1 MB")
+		w.grantIs("granted")
+		w.raised("files_missing", false)
+		w.command("files", "put", "--id", w.file, path).says(1, "FileExists", "a file does not change")
+		w.command("files", "list").says(0, w.file, "2.1", "1 in all")
+		w.resumes(content)
+		w.command("grants", "downloads", grantID(0)).says(0, "http://"+w.public+"/downloads/", "1 of 2")
+		w.command("files", "rename", w.file, "other.zip").says(0, "other.zip")
+		w.eventually("the grant tells the new name", func() error {
+			var text string
+			if err := w.api(http.MethodGet, "/v1/benefit-grants/"+grantID(0), &text); err != nil || strings.Contains(text, `"name":"other.zip"`) {
+				return err
 			}
-			w := newWarehouse(t, ledger(), redis)
-			w.says("granted")
-			w.grantIs("waiting")
-			w.command("grants", "show", grantID(0)).says(0, "waiting on the merchant", "`fulfilld files put --id "+w.file+" FILE`", "the merchant must put the file")
-			w.raised("files_missing", true)
-			path, content := w.random(3 << 20)
-			w.command("files", "put", "--id", w.file, "--version", "2.1", path).says(0, w.file, "app 2.1 – für alle.zip", "3.1 MB")
-			w.grantIs("granted")
-			w.raised("files_missing", false)
-			w.command("files", "put", "--id", w.file, path).says(1, "FileExists", "a file does not change")
-			w.command("files", "list").says(0, w.file, "2.1", "1 in all")
-			w.resumes(content)
-			w.command("grants", "downloads", grantID(0)).says(0, "http://"+w.public+"/downloads/", "1 of 2")
-			w.command("files", "rename", w.file, "other.zip").says(0, "other.zip")
-			w.eventually("the grant tells the new name", func() error {
-				var text string
-				if err := w.api(http.MethodGet, "/v1/benefit-grants/"+grantID(0), &text); err != nil || strings.Contains(text, `"name":"other.zip"`) {
-					return err
-				}
-				return errors.New(text)
-			})
-			link := w.link()
-			w.says("revoked")
-			w.grantIs("revoked")
-			if out, _ := w.curl("-o", "/dev/null", "-w", "%{http_code}", "-r", "0-9", link); out != "410" {
-				t.Errorf("after the revoke: %s", out)
-			}
-			w.says("granted")
-			w.grantIs("granted")
-			w.command("files", "delete", w.file).says(0, "Grants that had it: 1.")
-			if out, _ := w.curl("-o", "/dev/null", "-w", "%{http_code}", link); out != "410" {
-				t.Errorf("after the file was deleted: %s", out)
-			}
-			w.command("files", "delete", w.file).says(3, "not found")
-			w.grantIs("granted")
+			return errors.New(text)
 		})
-	}
+		link := w.link()
+		w.says("revoked")
+		w.grantIs("revoked")
+		if out, _ := w.curl("-o", "/dev/null", "-w", "%{http_code}", "-r", "0-9", link); out != "410" {
+			t.Errorf("after the revoke: %s", out)
+		}
+		w.says("granted")
+		w.grantIs("granted")
+		w.command("files", "delete", w.file).says(0, "Grants that had it: 1.")
+		if out, _ := w.curl("-o", "/dev/null", "-w", "%{http_code}", link); out != "410" {
+			t.Errorf("after the file was deleted: %s", out)
+		}
+		w.command("files", "delete", w.file).says(3, "not found")
+		w.grantIs("granted")
+	})
 }
 
 // resumes downloads with curl: in pieces at once, and broken off and taken up again.

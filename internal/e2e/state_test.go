@@ -11,7 +11,23 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	_ "modernc.org/sqlite"             // the driver "sqlite"
+
+	"fulfilld/internal/testserver"
 )
+
+// onEachEngine runs a test on SQLite with the embedded Redis, and on Postgres with
+// a real one.
+func onEachEngine(t *testing.T, test func(t *testing.T, ledger, redis string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, "", "")
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, testserver.Postgres(t), testserver.Redis(t).URL())
+	})
+}
 
 // openLedger reads a ledger beside the daemon, without its help.
 func openLedger(t testing.TB, url string) *sql.DB {
