@@ -134,8 +134,12 @@ func shownParam(name string, v any) *yaml.Node {
 		}
 		return inlineWhenEmpty(list)
 	case string:
-		if secretName.MatchString(name) && variable.ReplaceAllString(x, "") != "" {
+		switch onlyVariables := variable.ReplaceAllString(x, "") == ""; {
+		case onlyVariables:
+		case secretName.MatchString(name):
 			return scalarNode(secret.Redacted)
+		case name == "url": // where something is told; its path is often a secret
+			return scalarNode(redactPath(x))
 		}
 		return scalarNode(redactURL(x))
 	}
