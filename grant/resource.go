@@ -60,6 +60,7 @@ type Hold struct {
 	Origin Origin // empty until it has been judged
 	Before int    // the level that was there before, and stays
 	Worked bool   // a Grant of this fulfilment has succeeded with it
+	Since  int64  // the generation in which this fulfilment came to hold it, or last began to let it go
 }
 
 // Owed is the level that the account is to have: 0 is no access.

@@ -100,8 +100,8 @@ func (t *tx) standing(h grant.Held, holds []grant.Hold) (busy bool, err error) {
 			return false, err
 		}
 		var worked int64
-		if err := t.row(`SELECT coalesce(max(worked), 0) FROM holds WHERE provider = $1 AND name = $2 AND account = $3 AND fulfilment_id = $4`,
-			append(key, h.ID), &worked); err != nil {
+		if err := t.row(`SELECT coalesce(max(worked), 0), coalesce(max(since), $5) FROM holds WHERE provider = $1 AND name = $2 AND account = $3 AND fulfilment_id = $4`,
+			append(key, h.ID, h.Generation), &worked, &r.Since); err != nil {
 			return false, err
 		}
 		r.Worked = worked > 0
@@ -117,8 +117,8 @@ func (t *tx) leaseAll(h grant.Held, holds []grant.Hold, lease time.Duration) err
 	})
 }
 
-// Hold commits what a fulfilment is about to hold, and where what was there
-// before comes from, before anything is changed at the provider. ErrNotFound
+// Hold commits what a fulfilment is about to hold or to let go, and where what was
+// there before comes from, before anything is changed at the provider. ErrNotFound
 // means that a lease is lost.
 func (l *Ledger) Hold(ctx context.Context, h grant.Held) error {
 	lost, err := askAlone(ctx, l.writers, func(t *tx) (lost bool, err error) {
@@ -154,12 +154,14 @@ func (t *tx) hold(h grant.Held, r grant.Hold) error {
 		r.Provider, r.Name, r.Account, string(r.Origin), r.Before); err != nil {
 		return err
 	}
-	if r.Level == 0 {
-		return nil // it is held until it has been let go
+	if r.Level == 0 { // it is held until it has been let go
+		_, err := t.exec(`UPDATE holds SET since = $5 WHERE provider = $1 AND name = $2 AND account = $3 AND fulfilment_id = $4`,
+			r.Provider, r.Name, r.Account, h.ID, h.Generation)
+		return err
 	}
-	_, err := t.exec(`INSERT INTO holds (provider, name, account, fulfilment_id, level) VALUES ($1, $2, $3, $4, $5)
+	_, err := t.exec(`INSERT INTO holds (provider, name, account, fulfilment_id, level, since) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (provider, name, account, fulfilment_id) DO UPDATE SET level = excluded.level`,
-		r.Provider, r.Name, r.Account, h.ID, r.Level)
+		r.Provider, r.Name, r.Account, h.ID, r.Level, r.Since)
 	return err
 }
 
@@ -202,8 +204,8 @@ func (t *tx) holdAgain(h grant.Held) error {
 				VALUES ($1, $2, $3, $4, $5, '', 0) ON CONFLICT DO NOTHING`, append(key, string(r.Origin), r.Before)...); err != nil {
 				return err
 			}
-			if _, err := t.exec(`INSERT INTO holds (provider, name, account, fulfilment_id, level) VALUES ($1, $2, $3, $4, $5)
-				ON CONFLICT DO NOTHING`, append(key, h.ID, r.Level)...); err != nil {
+			if _, err := t.exec(`INSERT INTO holds (provider, name, account, fulfilment_id, level, since)
+				SELECT $1, $2, $3, id, $5, generation FROM fulfilments WHERE id = $4 ON CONFLICT DO NOTHING`, append(key, h.ID, r.Level)...); err != nil {
 				return err
 			}
 		}

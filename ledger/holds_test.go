@@ -60,7 +60,7 @@ func TestHoldsAreAUnion(t *testing.T) {
 		g := s.holding(s.look(repoKey), repository("acme/pro", 1))
 		s.done(g, grant.Outcome{Action: grant.DoGrant, State: grant.Granted})
 		h := s.holding(s.look("h.github_repository"), repository("acme/pro", 3))
-		want := []grant.Hold{{Resource: repository("acme/pro", 3), Others: 1, Origin: grant.FromUs}}
+		want := []grant.Hold{{Resource: repository("acme/pro", 3), Others: 1, Origin: grant.FromUs, Since: 1}}
 		if diff := cmp.Diff(want, h.Holds); diff != "" {
 			t.Errorf("the second one's: -want +got:\n%s", diff)
 		}
@@ -69,7 +69,7 @@ func TestHoldsAreAUnion(t *testing.T) {
 		s.hear(news(revoked("h", 2)))
 		h, err := s.take(s.look("h.github_repository"))
 		must(t, err)
-		want = []grant.Hold{{Resource: repository("acme/pro", 0), Others: 1, Origin: grant.FromUs, Worked: true}}
+		want = []grant.Hold{{Resource: repository("acme/pro", 0), Others: 1, Origin: grant.FromUs, Worked: true, Since: 1}}
 		if diff := cmp.Diff(want, h.Holds); diff != "" {
 			t.Errorf("when it lets go: -want +got:\n%s", diff)
 		}
@@ -202,6 +202,30 @@ func TestRetryIsToldOnce(t *testing.T) {
 		s.record(h, grant.Outcome{Action: grant.DoGrant, State: grant.Waiting, Class: "action_required", DueAt: time.Now()})
 		if s.look(repoKey).Asked {
 			t.Error("told twice")
+		}
+	})
+}
+
+func TestAHoldKnowsSinceWhen(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		since := func(h grant.Held) int64 { return h.Holds[0].Since }
+		s.repositories("g")
+		h := s.holding(s.look(repoKey), repository("acme/pro", 1))
+		s.done(h, grant.Outcome{Action: grant.DoGrant, State: grant.Waiting})
+		s.exec(`UPDATE fulfilments SET generation = 5, due_at = 1 WHERE id = $1`, repoKey)
+		h = s.holding(s.look(repoKey), repository("acme/pro", 2))
+		if since(h) != 1 {
+			t.Errorf("held since %d, after edits only", since(h))
+		}
+		s.done(h, grant.Outcome{Action: grant.DoGrant, State: grant.Waiting})
+		s.hear(news(revoked("g", 2)))
+		h = s.holding(s.look(repoKey)) // and the process dies before it has recorded that all is gone
+		s.exec(`UPDATE fulfilments SET lease_until = 0`)
+		s.exec(`UPDATE resources SET lease_until = 0`)
+		s.hear(news(granted("g", 3)))
+		h = s.holding(s.look(repoKey), repository("acme/pro", 2))
+		if since(h) != 6 {
+			t.Errorf("held since %d, want since it was last to be let go", since(h))
 		}
 	})
 }

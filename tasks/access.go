@@ -50,6 +50,9 @@ func (w *Worker) access(ctx context.Context, k fulfillers.Resourceful, act grant
 		if edited(f.Verdict.Because) {
 			err = w.mayRemove(ctx, f.Fulfilment, f.Holds)
 		}
+		if err == nil {
+			err = busy(w.ledger.Hold(ctx, *f))
+		}
 		if err != nil {
 			return did, err
 		}

@@ -82,7 +82,7 @@ func Run(t *testing.T, h Harness) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			w := h.New(t)
-			s.test(t, &stage{h, w, w.Fulfilment})
+			s.test(t, &stage{Harness: h, World: w, f: w.Fulfilment})
 		})
 	}
 }

@@ -13,7 +13,8 @@ import (
 type stage struct {
 	Harness
 	World
-	f grant.Fulfilment
+	f     grant.Fulfilment
+	since int64 // the generation in which it came to hold what it holds
 }
 
 // grant succeeds and is remembered as the worker remembers it.
@@ -41,8 +42,12 @@ func (s *stage) revoke(t *testing.T) {
 func (s *stage) owed(granted bool) grant.Fulfilment {
 	f := s.f
 	f.Generation++
+	if !granted || s.since == 0 {
+		s.since = f.Generation
+	}
 	f.Holds = slices.Clone(s.World.Fulfilment.Holds)
 	for i := range f.Holds {
+		f.Holds[i].Since = s.since
 		if !granted {
 			f.Holds[i].Level = 0
 		}
