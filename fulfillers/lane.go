@@ -30,6 +30,14 @@ const (
 	ahead = 3 * time.Second
 )
 
+// farOff says when a turn comes that is further off than anything is left alone.
+func farOff(wait time.Duration) string {
+	if wait <= 24*time.Hour {
+		return ""
+	}
+	return ", which comes about " + time.Now().Add(wait).UTC().Format(time.DateOnly)
+}
+
 // Enter waits for a place in a lane. One that is far off is Throttled, and its
 // Wait is when to come back for it.
 func Enter(ctx context.Context, lanes Lanes, lane string, limits []grant.Limit, urgent bool) error {
@@ -41,7 +49,7 @@ func Enter(ctx context.Context, lanes Lanes, lane string, limits []grant.Limit, 
 		case wait <= 0:
 			return nil
 		case wait > waitHere:
-			return Throttled(lane, wait-ahead, errors.New(lane+": it has to wait for its turn"))
+			return Throttled(lane, wait-ahead, errors.New(lane+": it has to wait for its turn"+farOff(wait)))
 		}
 		t := time.NewTimer(wait)
 		select {

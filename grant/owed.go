@@ -66,8 +66,10 @@ type Verdict struct {
 // Owed computes what is owed from the facts. It is pure: the same facts at the
 // same time always give the same verdict, in whatever order they became known.
 //
-// Precedence: a tombstone; the operator's override; a kind the benefit no
-// longer asks for; expiry; then the shop's word, softened by grace.
+// Precedence: a tombstone; the operator's override; expiry; the shop's word,
+// softened by grace; then a product that no longer carries the benefit, and a
+// benefit that no longer asks for the kind: an edit is the reason only of what
+// would be owed without it.
 func Owed(f Facts, now time.Time) Verdict {
 	if why := f.tombstone(); why != "" {
 		return Verdict{Desired: OwedRevoked, Because: why}
@@ -75,10 +77,11 @@ func Owed(f Facts, now time.Time) Verdict {
 	if f.Override.Desired != "" && (f.Override.Until.IsZero() || now.Before(f.Override.Until)) {
 		return Verdict{f.Override.Desired, "override", f.Override.Until}
 	}
-	if f.Unrouted {
+	v := f.expire(f.shop(now), now)
+	if f.Unrouted && v.Desired != OwedRevoked {
 		return Verdict{Desired: OwedRevoked, Because: "unrouted"}
 	}
-	return f.expire(f.shop(now), now)
+	return v
 }
 
 func (f Facts) tombstone() string {
@@ -121,6 +124,14 @@ func (f Facts) expire(v Verdict, now time.Time) Verdict {
 // shop is the verdict of whoever sells: the platform or the own catalogue. What
 // has expired cannot be forgiven, or the end of the grace would end it once more.
 func (f Facts) shop(now time.Time) Verdict {
+	if f.DroppedByProduct && f.Source == Catalogue {
+		f.DroppedByProduct = false
+		v := f.shop(now)
+		if v.Desired != OwedRevoked {
+			v = Verdict{Desired: OwedRevoked, Because: "dropped_by_product"}
+		}
+		return v
+	}
 	v := f.platform()
 	if f.Source == Catalogue {
 		v = f.catalogue()
@@ -145,9 +156,6 @@ func (f Facts) platform() Verdict {
 }
 
 func (f Facts) catalogue() Verdict {
-	if f.DroppedByProduct {
-		return Verdict{Desired: OwedRevoked, Because: "dropped_by_product"}
-	}
 	if f.refundEnds() {
 		return Verdict{Desired: OwedRevoked, Because: "refunded"}
 	}

@@ -97,6 +97,29 @@ func TestPrecedence(t *testing.T) {
 	})
 }
 
+func TestAnEditIsTheReasonOnlyOfWhatWouldBeOwedWithoutIt(t *testing.T) {
+	unrouted := func(change func(f *grant.Facts)) func(*grant.Facts) {
+		return func(f *grant.Facts) { f.Unrouted = true; change(f) }
+	}
+	dropped := func(status string, grace time.Duration) func(*grant.Facts) {
+		return catalogue(func(f *grant.Facts) {
+			f.DroppedByProduct, f.Grace = true, grace
+			f.Subscription = &grant.Subscription{Status: status, PastDueAt: hours(-4)}
+		})
+	}
+	checkOwed(t, []owedCase{
+		{"Unrouted", unrouted(func(*grant.Facts) {}), gone("unrouted")},
+		{"UnroutedAndNeverGranted", unrouted(func(f *grant.Facts) { f.Said, f.FirstGranted = grant.Said{}, time.Time{} }), gone("unrouted")},
+		{"UnroutedWithinGrace", unrouted(pastDue), gone("unrouted")},
+		{"UnroutedAndRevoked", unrouted(func(f *grant.Facts) { f.Said.Revoked = version(-1) }), gone("revoked")},
+		{"UnroutedAndExpired", unrouted(func(f *grant.Facts) { f.ExpiresAfter = time.Hour }), gone("expired")},
+		{"Dropped", dropped("active", 0), gone("dropped_by_product")},
+		{"DroppedWithinGrace", dropped("past_due", 6*time.Hour), gone("dropped_by_product")},
+		{"DroppedAndCanceled", dropped("canceled", 6*time.Hour), gone("subscription_canceled")},
+		{"DroppedAndPastDue", dropped("past_due", 0), gone("subscription_past_due")},
+	})
+}
+
 func TestExpiryCountsFromTheFirstGrant(t *testing.T) {
 	checkOwed(t, []owedCase{
 		{"NotYet", func(f *grant.Facts) { f.ExpiresAfter = 11 * time.Hour }, until(owed("granted"), hours(1))},

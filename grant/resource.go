@@ -66,10 +66,12 @@ type Hold struct {
 // Owed is the level that the account is to have: 0 is no access.
 func (h Hold) Owed() int { return max(h.Level, h.Others, h.Before) }
 
-// Limit is how much a provider allows: Calls in any stretch of Per.
+// Limit is how much a provider allows: Calls in any stretch of Per. Spare of
+// them are left to what is urgent.
 type Limit struct {
 	Calls int
 	Per   time.Duration
+	Spare int
 }
 
 // ApprovalCode is the error code of what waits for an operator's approval.

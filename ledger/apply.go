@@ -102,7 +102,7 @@ type applier struct {
 	l *Ledger
 	applied
 
-	at    time.Time           // when the event at hand happened
+	at    time.Time           // when the event at hand happened, or came: what belongs together may come late together
 	dirty map[string]struct{} // grants that may be owed something else now
 	fresh map[string]struct{} // grants that were not known before
 	order []string
@@ -144,10 +144,7 @@ func (a *applier) event(d grant.Decoded) error {
 	if err != nil || n == 0 || state != grant.EventApplied {
 		return err
 	}
-	a.at = d.Event.OccurredAt
-	if a.at.IsZero() {
-		a.at = d.Event.ReceivedAt
-	}
+	a.at = grant.Latest(d.Event.OccurredAt, d.Event.ReceivedAt)
 	a.dirty, a.fresh, a.order, a.renewed = map[string]struct{}{}, map[string]struct{}{}, nil, nil
 	if err := a.news(d.News); err != nil {
 		return err

@@ -8,10 +8,7 @@ import (
 	"fulfilld/grant"
 )
 
-const (
-	spareOf = 20               // of so many calls that a limit allows, one is left to what is urgent
-	lateBy  = 60 * time.Second // who does not come by then has lost its place
-)
+const lateBy = 60 * time.Second // who does not come by then has lost its place
 
 // Pass takes a place in a lane, for the context's caller. It returns how long
 // to wait for one when the lane rests or is full, and has the caller expected
@@ -82,7 +79,7 @@ func (t *tx) place(lane, who string, limits []grant.Limit, urgent bool) (p place
 func (t *tx) free(p place, limit grant.Limit) (at int64, err error) {
 	calls := limit.Calls
 	if !p.urgent {
-		calls -= limit.Calls / spareOf
+		calls -= limit.Spare
 	}
 	err = t.row(`SELECT at FROM passes WHERE lane = $1 AND at > $2 AND (expected = 0 OR $3 = 0 AND (at < $4 OR $4 = 0))
 		ORDER BY at DESC LIMIT 1 OFFSET $5`,

@@ -12,7 +12,8 @@ import (
 const (
 	removals     = "removals:" // begins the lane that counts the removals from a resource
 	asks         = 3650 * 24 * time.Hour
-	approvedFor  = time.Hour
+	approvedFor  = time.Hour           // for what has not been seen to by then
+	approvalLife = 30 * 24 * time.Hour // for what the edit concerns
 	approvedLane = "approved:"
 )
 
@@ -27,7 +28,8 @@ func (l *Ledger) Removal(ctx context.Context, r grant.Resource, who string, limi
 			return false, err
 		}
 		var approved, counted, total int64
-		if err := t.row(`SELECT (SELECT count(*) FROM lanes WHERE name = $1 AND until > {{now}}),
+		if err := t.row(`SELECT (SELECT count(*) FROM lanes WHERE name = $1 AND until > {{now}})
+				+ (SELECT count(*) FROM passes p JOIN fulfilments f ON p.who = f.id || '@' || f.generation WHERE p.lane = $1 AND f.id = $3),
 			(SELECT count(*) FROM passes WHERE lane = $2 AND who = $3), (SELECT count(*) FROM passes WHERE lane = $2)`,
 			[]any{approvedLane + name, removals + name, who}, &approved, &counted, &total); err != nil {
 			return false, err
@@ -70,8 +72,9 @@ func (t *tx) askedInVain(r grant.Resource, who string, p place) (bool, error) {
 const waitingForApproval = `SELECT count(*) FROM fulfilments f JOIN holds x ON x.fulfilment_id = f.id
 	WHERE x.provider = $1 AND x.name = $2 AND f.error_code = '` + grant.ApprovalCode + `'`
 
-// Approve lets the removals from a resource go on, for an hour. ErrNotFound: none
-// waits. It returns what became due.
+// Approve lets the removals from a resource go on: those of everybody for whom the
+// edit has not been seen to yet, however long that takes, and for an hour whatever
+// comes. ErrNotFound: none waits. It returns what became due.
 func (l *Ledger) Approve(ctx context.Context, provider, name string) ([]grant.Due, error) {
 	lane := provider + ":" + name
 	type result struct {
@@ -87,6 +90,9 @@ func (l *Ledger) Approve(ctx context.Context, provider, name string) ([]grant.Du
 			ON CONFLICT (name) DO UPDATE SET until = excluded.until`, approvedLane+lane, approvedFor.Microseconds()); err != nil {
 			return r, err
 		}
+		if err := t.approveHolders(provider, name); err != nil {
+			return r, err
+		}
 		r.waits = true
 		r.due, err = t.makeDue(`error_code = '`+grant.ApprovalCode+`' AND id IN (SELECT fulfilment_id FROM holds WHERE provider = $1 AND name = $2)`, provider, name)
 		return r, err
@@ -95,6 +101,19 @@ func (l *Ledger) Approve(ctx context.Context, provider, name string) ([]grant.Du
 		err = ErrNotFound
 	}
 	return got.due, err
+}
+
+// approveHolders notes who may be removed, by the generation that asks for it.
+func (t *tx) approveHolders(provider, name string) error {
+	lane := approvedLane + provider + ":" + name
+	if _, err := t.exec(`DELETE FROM passes WHERE lane = $1 AND at <= {{now}}`, lane); err != nil {
+		return err
+	}
+	_, err := t.exec(`INSERT INTO passes (lane, at, who, expected) SELECT $1, {{now}} + $4, id || '@' || generation, 0 FROM fulfilments
+		WHERE (error_code = '`+grant.ApprovalCode+`' OR generation <> observed_generation)
+			AND id IN (SELECT fulfilment_id FROM holds WHERE provider = $2 AND name = $3)`,
+		lane, provider, name, approvalLife.Microseconds())
+	return err
 }
 
 // makeDue makes fulfilments due now, and returns them.

@@ -57,5 +57,19 @@ func TestRemovalsBeyondTheLimitWaitForApproval(t *testing.T) {
 		if _, err := s.Approve(t.Context(), "github", "acme/pro"); !errors.Is(err, ErrNotFound) {
 			t.Errorf("approved what does not wait: %v", err)
 		}
+		s.exec(`UPDATE lanes SET until = 0`) // the hour is over
+		for i := range 3 {
+			removal(fmt.Sprint("late", i), "acme/pro")
+		}
+		if removal("late", "acme/pro") {
+			t.Error("what the approval was not about goes on")
+		}
+		if !removal(repoKey, "acme/pro") {
+			t.Error("what was approved waits once more when the hour is over")
+		}
+		s.exec(`UPDATE fulfilments SET generation = generation + 1`)
+		if removal(repoKey, "acme/pro") {
+			t.Error("the next edit goes on unasked")
+		}
 	})
 }

@@ -83,3 +83,34 @@ func TestADeletedBenefitTakesAllAccessAway(t *testing.T) {
 	s.spread()
 	s.until(map[string]int{})
 }
+
+func TestTheShopsWordIsNeverHeld(t *testing.T) {
+	s := newSchool(t)
+	s.many(40)
+	s.closed = true
+	if _, err := s.ledger.Reroute(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.spread()
+	s.work()
+	if n := len(s.open()); n != 40-maxRemovals {
+		t.Fatalf("%d are left in the lab, want %d", n, 40-maxRemovals)
+	}
+	for i := range 40 {
+		g := s.grant(fmt.Sprint("g", i), fmt.Sprint("c", i), grant.SaysRevoked)
+		g.BenefitID = "b"
+		s.hear(grant.News{Grants: []grant.Grant{g}})
+	}
+	s.until(map[string]int{})
+}
+
+func TestManySingleRevocationsAreNeverHeld(t *testing.T) {
+	s := newSchool(t)
+	s.many(40)
+	for i := range 40 {
+		g := s.grant(fmt.Sprint("g", i), fmt.Sprint("c", i), grant.SaysRevoked)
+		g.BenefitID = "b"
+		s.hear(grant.News{Grants: []grant.Grant{g}})
+	}
+	s.until(map[string]int{})
+}

@@ -112,7 +112,10 @@ type school struct {
 	ledger *ledger.Ledger
 	worker *tasks.Worker
 	params map[string]rooms // by benefit
+	closed bool             // no benefit is routed here any more
 	said   int
+
+	sentAgo time.Duration // how old events are when they come
 }
 
 const (
@@ -133,6 +136,9 @@ func newSchool(t *testing.T) *school {
 }
 
 func (s *school) route(b grant.Benefit) grant.Route {
+	if s.closed {
+		return grant.Route{}
+	}
 	text, _ := json.Marshal(s.params[b.ID])
 	return grant.Route{Targets: []grant.Target{{Kind: "campus", Account: "campus", Managed: true, Origin: "config", Params: text}}}
 }
@@ -149,7 +155,7 @@ func (s *school) hire(l tasks.Ledger) *tasks.Worker {
 func (s *school) hear(n grant.News) {
 	s.Helper()
 	s.said++
-	if _, err := s.ledger.Accept(s.Context(), grant.Event{Source: "polar", ID: fmt.Sprint(s.said), OccurredAt: time.Now(), ReceivedAt: time.Now(), Body: []byte("{}")}); err != nil {
+	if _, err := s.ledger.Accept(s.Context(), grant.Event{Source: "polar", ID: fmt.Sprint(s.said), OccurredAt: time.Now().Add(-s.sentAgo), ReceivedAt: time.Now(), Body: []byte("{}")}); err != nil {
 		s.Fatal(err)
 	}
 	all, err := s.ledger.Unapplied(s.Context(), time.Hour, 1)

@@ -34,7 +34,7 @@ func check(t *testing.T, f fulfillers.Fulfiller, yaml string, args ...string) (s
 	var out bytes.Buffer
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)
-	cmd.SetArgs(args)
+	cmd.SetArgs(append([]string{}, args...)) // nil would be the test binary's own
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	err := cmd.ExecuteContext(t.Context())
 	return strings.ReplaceAll(out.String(), file, "FILE"), err

@@ -23,10 +23,11 @@ const (
 // house is kept in order while the daemon runs: alarms tell what the ledger's
 // contents and the providers call for, and what is past retention is forgotten.
 type house struct {
-	ledger books
-	probes func(ctx context.Context) []probe
-	doubt  bool // the last probes had problems
-	alarms interface {
+	ledger  books
+	probes  func(ctx context.Context) []probe
+	refused map[[2]string]string // by probe: what was wrong when it was last asked
+	asked   int                  // where the next round of probes begins
+	alarms  interface {
 		Raise(code, text, next string)
 		Resolve(code string)
 	}

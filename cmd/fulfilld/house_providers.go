@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,27 +14,49 @@ import (
 // briefly is how long a provider's refusal may be the ordinary rate limit.
 const briefly = time.Minute
 
-// ask has the providers asked whether they let us do what is asked of us. What
-// time may mend is worth an alarm when it lasts until the next round.
+// ask has the providers asked whether they let us do what is asked of us, in
+// rounds where that is much. What time may mend is worth an alarm when it lasts
+// until the next round.
 func (h *house) ask(ctx context.Context) {
 	all := h.probes(ctx)
-	var problems []string
-	sure := h.doubt
-	for i, answer := range askAll(ctx, all) {
-		if err := <-answer; err != nil {
-			problems = append(problems, fmt.Sprintf("%s: %s", all[i], oneLine(err)))
+	round := h.round(all)
+	sure := len(h.refused) > 0
+	refused := map[[2]string]string{}
+	maps.Copy(refused, h.refused)
+	for i, answer := range askAll(ctx, round) {
+		err := <-answer
+		delete(refused, round[i].key())
+		if err != nil {
+			refused[round[i].key()] = oneLine(err)
 			sure = sure || !passing(err)
 		}
 	}
 	if ctx.Err() != nil || len(all) == 0 {
 		return
 	}
-	h.doubt = len(problems) > 0
-	if h.doubt && !sure {
+	h.refused = map[[2]string]string{}
+	var problems []string
+	for _, p := range all {
+		if why, ok := refused[p.key()]; ok {
+			h.refused[p.key()] = why
+			problems = append(problems, fmt.Sprintf("%s: %s", p, why))
+		}
+	}
+	if len(problems) > 0 && !sure {
 		return
 	}
-	h.alarm("provider_refuses", h.doubt, fmt.Sprintf("%d of %d probes have problems; %s", len(problems), len(all), first(problems)),
+	h.alarm("provider_refuses", len(problems) > 0, fmt.Sprintf("%d of %d probes have problems; %s", len(problems), len(all), first(problems)),
 		"`fulfilld check --online` shows all of them; mend what they say.")
+}
+
+// round is what is asked this time: they count towards a provider's limits.
+func (h *house) round(all []probe) []probe {
+	if len(all) <= mostProbes {
+		return all
+	}
+	at := h.asked % len(all)
+	h.asked = at + mostProbes
+	return slices.Concat(all[at:], all[:at])[:mostProbes]
 }
 
 // passing reports whether a probe's problem may be over soon by itself.

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -48,6 +51,42 @@ func TestAProviderThatRefusesRaisesItsAlarmUntilItDoesNot(t *testing.T) {
 			t.Error("it stands still")
 		}
 	})
+}
+
+func TestManyProvidersAreAskedInRounds(t *testing.T) {
+	t.Parallel()
+	h, alarms := newHouse(ailing{})
+	last := "acme/" + strconv.Itoa(2*mostProbes)
+	asked := map[string]int{}
+	var mu sync.Mutex
+	f := &forge{probe: func(_ context.Context, params string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[params]++
+		if params == `"`+last+`"` {
+			return fulfillers.Permanent("archived", last+" is archived")
+		}
+		return nil
+	}}
+	var all []probe
+	for i := range 2*mostProbes + 1 {
+		all = append(all, probe{"github_repository", fmt.Sprint("benefit ", i), fmt.Appendf(nil, "%q", fmt.Sprint("acme/", i)), f})
+	}
+	h.probes = func(context.Context) []probe { return all }
+	for round := range 6 {
+		h.ask(t.Context())
+		if stands := alarms.stands("provider_refuses"); stands != (round >= 2) {
+			t.Errorf("round %d: the alarm stands: %t", round, stands)
+		}
+	}
+	if len(asked) != len(all) {
+		t.Errorf("%d of %d were asked", len(asked), len(all))
+	}
+	all = all[:len(all)-1] // the benefit is gone
+	h.ask(t.Context())
+	if alarms.stands("provider_refuses") {
+		t.Error("about a benefit that is gone")
+	}
 }
 
 func TestWhatTimeMendsRaisesNoAlarmAtOnce(t *testing.T) {

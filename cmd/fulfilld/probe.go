@@ -17,7 +17,7 @@ import (
 const (
 	probeWithin  = 20 * time.Second
 	probesAtOnce = 4
-	mostProbes   = 50 // in one round of the daemon: they count towards a provider's limits
+	mostProbes   = 50 // in one round of the daemon
 )
 
 // probe asks a provider whether it lets a kind do what something asks for.
@@ -27,6 +27,9 @@ type probe struct {
 	params json.RawMessage // nil: the credentials alone
 	prober fulfillers.Prober
 }
+
+// key is the same for what is the same question.
+func (p probe) key() [2]string { return [2]string{p.kind, string(p.params)} }
 
 // String says what is asked.
 func (p probe) String() string { return p.kind + ", " + p.about }
@@ -113,19 +116,17 @@ func (d *daemon) probes(ctx context.Context) []probe {
 		return nil
 	}
 	known, _, _ := d.ledger.Benefits(ctx, grant.BenefitFilter{}, grant.Page{Number: 1, Limit: 100}) // an alarm of its own tells of a ledger that fails
-	all = distinct(append(all, routed(d.route, known)...))
-	return all[:min(len(all), mostProbes)]
+	return distinct(append(all, routed(d.route, known)...))
 }
 
 // distinct leaves out what is asked already.
 func distinct(all []probe) (rest []probe) {
 	asked := map[[2]string]bool{}
 	for _, p := range all {
-		key := [2]string{p.kind, string(p.params)}
-		if !asked[key] {
+		if !asked[p.key()] {
 			rest = append(rest, p)
 		}
-		asked[key] = true
+		asked[p.key()] = true
 	}
 	return rest
 }

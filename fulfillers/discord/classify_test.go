@@ -2,6 +2,7 @@ package discord
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -237,6 +238,20 @@ func TestAPauseOutlivesTheCallThatFoundOut(t *testing.T) {
 	_ = w.d.session.rest(ctx, botLane, time.Minute, "why")
 	if w.lanes.why(botLane) != "why" {
 		t.Error("the lane does not rest")
+	}
+}
+
+func TestNobodyMayAskWhatTheWholeBotMustNot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.owed(w.ada, w.params(w.role))
+	f.Asked = true
+	_ = w.d.session.rest(t.Context(), botLane, time.Hour, "why")
+	_, err := w.d.Grant(t.Context(), f)
+	throttled(t, err, botLane, time.Hour, "why")
+	throttled(t, w.d.Probe(t.Context(), json.RawMessage(w.params(w.role))), botLane, time.Hour, "why")
+	if n := len(w.Requests()); n != 0 {
+		t.Errorf("%d calls", n)
 	}
 }
 

@@ -11,9 +11,10 @@ import (
 	"github.com/bwmarrin/discordgo"
 )
 
-// preflight finds what keeps the bot from doing what a fulfilment needs, and
-// apart from that what keeps it from a kick alone.
-func (d *Fulfiller) preflight(ctx context.Context, e errand, n need) (found, kick []string, err error) {
+// preflight finds what keeps the bot from giving and taking the roles that a
+// fulfilment needs, and apart from that what keeps it from a kick or an invitation
+// alone, or names no role.
+func (d *Fulfiller) preflight(ctx context.Context, e errand, n need) (found, minor []string, err error) {
 	me, err := d.session.user(ctx, e, "@me")
 	if err != nil {
 		return nil, nil, err
@@ -30,22 +31,26 @@ func (d *Fulfiller) preflight(ctx context.Context, e errand, n need) (found, kic
 		return nil, nil, err
 	}
 	view := newView(g, me, bot)
-	found = append(view.permissions(n), view.roles(n.roles)...)
-	if !n.kick {
-		return found, nil, nil
+	found, minor = view.roles(n.roles)
+	found = append(view.permissions(n), found...)
+	if n.invite {
+		minor = append(minor, view.permit("Create Invite", discordgo.PermissionCreateInstantInvite)...)
 	}
-	kick = view.permit("Kick Members", discordgo.PermissionKickMembers)
+	if !n.kick {
+		return found, minor, nil
+	}
+	minor = append(minor, view.permit("Kick Members", discordgo.PermissionKickMembers)...)
 	if e.user == "" {
-		return found, kick, nil
+		return found, minor, nil
 	}
 	m, err := d.session.member(ctx, e)
 	switch {
 	case isGone(err):
-		return found, kick, nil
+		return found, minor, nil
 	case err != nil:
 		return nil, nil, err
 	}
-	return found, append(kick, view.outranked(m)...), nil
+	return found, append(minor, view.outranked(m)...), nil
 }
 
 func isOutside(err error) bool {
@@ -82,17 +87,8 @@ func newView(g *discordgo.Guild, me *discordgo.User, bot *discordgo.Member) view
 }
 
 func (v view) permissions(n need) (found []string) {
-	for _, p := range []struct {
-		name   string
-		bit    int64
-		needed bool
-	}{
-		{"Manage Roles", discordgo.PermissionManageRoles, len(n.roles) > 0},
-		{"Create Invite", discordgo.PermissionCreateInstantInvite, n.invite},
-	} {
-		if p.needed {
-			found = append(found, v.permit(p.name, p.bit)...)
-		}
+	if len(n.roles) > 0 {
+		found = v.permit("Manage Roles", discordgo.PermissionManageRoles)
 	}
 	if v.guild.MfaLevel == discordgo.MfaLevelElevated && !v.bot.MFAEnabled {
 		found = append(found, v.mend("it wants moderators to have two-factor authentication: switch it on for the account that owns the bot"))
@@ -107,22 +103,22 @@ func (v view) permit(name string, bit int64) []string {
 	return []string{v.mend("give the role %q of the bot the permission %s", v.top.Name, name)}
 }
 
-// roles checks each role that is to be given or taken.
-func (v view) roles(ids []string) (found []string) {
+// roles checks each role that is to be given or taken; wrong are those that are none.
+func (v view) roles(ids []string) (found, wrong []string) {
 	for _, id := range ids {
 		i := slices.IndexFunc(v.guild.Roles, func(r *discordgo.Role) bool { return r.ID == id })
 		switch {
 		case i < 0:
-			found = append(found, v.mend("there is no role %s: correct role_ids", id))
+			wrong = append(wrong, v.mend("there is no role %s: correct role_ids", id))
 		case id == v.guild.ID:
-			found = append(found, v.mend("the role %s is @everyone: name another in role_ids", id))
+			wrong = append(wrong, v.mend("the role %s is @everyone: name another in role_ids", id))
 		case v.guild.Roles[i].Managed:
 			found = append(found, v.mend("the role %q (%s) belongs to an integration, and only that can give it: name another in role_ids", v.guild.Roles[i].Name, id))
 		default:
 			found = append(found, v.below(v.guild.Roles[i])...)
 		}
 	}
-	return found
+	return found, wrong
 }
 
 // below wants a role strictly below the bot's highest.

@@ -16,7 +16,8 @@ const guildRest = 5 * time.Minute
 // kickWait is how long one user whom the bot may not kick waits.
 const kickWait = time.Hour
 
-// Probe implements fulfillers.Prober.
+// Probe implements fulfillers.Prober. A guild where calls would only be refused
+// rests: refusals count towards a ban of the address.
 func (d *Fulfiller) Probe(ctx context.Context, raw json.RawMessage) error {
 	e := errand{anyway: true}
 	if len(raw) == 0 {
@@ -29,11 +30,14 @@ func (d *Fulfiller) Probe(ctx context.Context, raw json.RawMessage) error {
 	}
 	e.guild = p.Guild
 	n := need{roles: p.Roles, kick: p.Kick, invite: true}
-	found, kick, err := d.preflight(ctx, e, n)
+	found, minor, err := d.preflight(ctx, e, n)
 	if err != nil {
 		return d.settle(ctx, errand{}, n, "look at guild "+p.Guild, err)
 	}
-	if found = append(found, kick...); len(found) > 0 {
+	if len(found) > 0 {
+		_ = d.session.rest(ctx, laneOf(p.Guild), guildRest, strings.Join(found, "\n")) // the guild's own refusals pause it, too
+	}
+	if found = append(found, minor...); len(found) > 0 {
 		return fulfillers.Permanent("preflight", strings.Join(found, "\n"))
 	}
 	return nil
@@ -47,12 +51,12 @@ func (d *Fulfiller) diagnose(ctx context.Context, e errand, n need, r *refusal) 
 		return s.why, true
 	}
 	e.anyway = true
-	found, kick, err := d.preflight(ctx, e, n)
+	found, minor, err := d.preflight(ctx, e, n)
 	switch {
 	case err == nil && len(found) > 0:
 		return strings.Join(found, "\n"), true
-	case err == nil && len(kick) > 0:
-		return strings.Join(kick, "\n"), false
+	case err == nil && len(minor) > 0:
+		return strings.Join(minor, "\n"), false
 	case n.kick && r.code == missingPermissions:
 		return fmt.Sprintf("guild %s does not let the bot kick user %s: %v; move the bot's role above the user's, or kick the user by hand", e.guild, e.user, r), false
 	}

@@ -77,9 +77,27 @@ func TestProbeNamesEveryMend(t *testing.T) {
 			t.Errorf("does not say %q:\n%s", says, text)
 		}
 	}
-	if len(w.lanes.resting) > 0 {
-		t.Error("a probe lets a lane rest")
+	if why := w.lanes.why(laneOf(w.guild)); !strings.Contains(why, "Manage Roles") || strings.Contains(why, "Create Invite") {
+		t.Errorf("the guild rests because of %q", why)
 	}
+	calls := len(w.Requests())
+	_, err = w.d.Grant(t.Context(), w.owed(w.ada, w.params(w.role)))
+	throttled(t, err, laneOf(w.guild), guildRest, "Manage Roles")
+	if n := len(w.Requests()) - calls; n != 0 {
+		t.Errorf("%d calls to a guild that would refuse them", n)
+	}
+}
+
+func TestAGuildDoesNotRestForOneBenefitsMistake(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.SetPermissions(w.guild, w.bot.ID, fakediscord.ManageRoles)
+	err := w.d.Probe(t.Context(), json.RawMessage(w.params("123")))
+	text := want(t, err, fulfillers.ClassPermanent, "preflight", "there is no role 123")
+	if !strings.Contains(text, "Create Invite") {
+		t.Error(text)
+	}
+	w.grant(w.owed(w.ada, w.params(w.role)))
 }
 
 func TestProbeSaysWhereTheBotIsMissing(t *testing.T) {

@@ -41,7 +41,7 @@ type errand struct {
 	guild, user string // either may be empty
 	reason      string // for the guild's audit log
 	urgent      bool   // a revoke
-	anyway      bool   // asks no lane whether it rests: somebody wants to know now
+	anyway      bool   // somebody wants to know now: it does not ask whether the guild rests
 }
 
 // call is one request.
@@ -172,12 +172,14 @@ func (s *session) turn(ctx context.Context, e errand, p *place) (turn, error) {
 	return t, nil
 }
 
-// resting returns the lane of the two that rests longest.
+// resting returns the lane of the two that rests longest. What the whole bot must
+// not do, nobody may ask for: it is Discord's word, or a ban of the address.
 func (s *session) resting(ctx context.Context, e errand) (longest turn, err error) {
-	if e.anyway {
-		return turn{}, nil
+	lanes := []string{botLane}
+	if !e.anyway && e.guild != "" {
+		lanes = append(lanes, laneOf(e.guild))
 	}
-	for _, lane := range []string{botLane, laneOf(e.guild)} {
+	for _, lane := range lanes {
 		wait, why, err := s.rests.ask(ctx, lane, e.urgent, s.now())
 		if err != nil {
 			return turn{}, err

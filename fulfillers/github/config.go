@@ -202,12 +202,16 @@ func (c Config) scaled(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / cmp.Or(c.timeFactor, 1))
 }
 
+// spareOf is of how many writes one is left to revokes.
+const spareOf = 20
+
 // writes are the limits of one installation.
 func (c Config) writes() []grant.Limit {
+	minutely, hourly := c.Limits.WritesPerMinute, c.Limits.WritesPerHour
 	return []grant.Limit{
 		{Calls: 1, Per: c.scaled(c.Limits.Spacing)},
-		{Calls: c.Limits.WritesPerMinute, Per: c.scaled(time.Minute)},
-		{Calls: c.Limits.WritesPerHour, Per: c.scaled(time.Hour)},
+		{Calls: minutely, Per: c.scaled(time.Minute), Spare: minutely / spareOf},
+		{Calls: hourly, Per: c.scaled(time.Hour), Spare: hourly / spareOf},
 	}
 }
 

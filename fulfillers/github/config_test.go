@@ -146,7 +146,7 @@ fulfillers:
 	if got.PrivateKey.Reveal() != strings.TrimSpace(keyPEM()) || got.MaxPermission != "push" || !got.allows("ACME/pro") {
 		t.Errorf("%+v", got)
 	}
-	want := []grant.Limit{{Calls: 1, Per: 2 * time.Second}, {Calls: 80, Per: time.Minute}, {Calls: 500, Per: time.Hour}}
+	want := []grant.Limit{{Calls: 1, Per: 2 * time.Second}, {Calls: 80, Per: time.Minute, Spare: 4}, {Calls: 500, Per: time.Hour, Spare: 25}}
 	if diff := cmp.Diff(want, got.writes()); diff != "" {
 		t.Error(diff)
 	}
