@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"fulfilld/fulfillers"
+	"fulfilld/internal/secret"
 
 	"github.com/bwmarrin/discordgo"
 )
@@ -127,7 +127,7 @@ func (s *session) refusal(err *discordgo.RESTError) *refusal {
 	r := &refusal{status: err.Response.StatusCode, message: http.StatusText(err.Response.StatusCode)}
 	if m := err.Message; m != nil {
 		r.code = m.Code
-		if text := strings.ReplaceAll(m.Message, strings.TrimPrefix(s.api.Token, "Bot "), "[redacted]"); text != "" {
+		if text := secret.Scrub(m.Message, s.token); text != "" {
 			r.message = fmt.Sprintf("%.200q", text)
 		}
 	}

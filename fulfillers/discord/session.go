@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fulfilld/fulfillers"
+	"fulfilld/internal/secret"
 
 	"github.com/bwmarrin/discordgo"
 )
@@ -30,6 +31,7 @@ const (
 // session makes REST calls as the bot. It never opens a gateway.
 type session struct {
 	api     *discordgo.Session
+	token   secret.Text
 	limiter *limiter
 	rests   *rests
 	invalid *budget
@@ -73,7 +75,7 @@ func newSession(c Config, lanes fulfillers.Lanes) *session {
 	api.UserAgent = "DiscordBot (https://github.com/bwmarrin/discordgo, v" + discordgo.VERSION + ") fulfilld"
 	api.ShouldRetryOnRateLimit, api.MaxRestRetries, api.StateEnabled = false, 0, false
 	return &session{
-		api: api, limiter: newLimiter(), invalid: newBudget(), now: time.Now,
+		api: api, token: c.BotToken, limiter: newLimiter(), invalid: newBudget(), now: time.Now,
 		rests: &rests{lanes: lanes, seen: map[string]rest{}},
 	}
 }
