@@ -12,7 +12,7 @@ import (
 
 // keyInUse reads all that a validation needs by one statement: the key by its
 // hash, whose it is, and the activation it is used by. A key of another
-// organization costs what an unknown one does.
+// organization is answered like an unknown one, and costs one row more to find out.
 const keyInUse = `SELECT ` + keyViewColumns + `, coalesce(a.id, ''), coalesce(a.label, ''), coalesce(a.conditions, ''), coalesce(a.meta, ''), coalesce(a.created_at, 0)
 	FROM license_keys k` + withCustomer + ` LEFT JOIN activations a ON a.license_key_id = k.id AND a.id = $3
 	WHERE k.key_sha256 = $1 AND k.organization_id = $2`
