@@ -3,6 +3,7 @@ package handlers
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"fulfilld/grant"
 	"fulfilld/handlers/portal"
@@ -52,13 +53,18 @@ func Public(o PublicOptions) http.Handler {
 	mux.Handle("GET /readyz", o.Health)
 	o.Files.takeIn(mux, a)
 	o.Files.giveOut(mux)
-	next := orJSON(a, mux)
+	own := orJSON(a, mux) // of this origin alone
+	api := anyOrigin(own)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
 		if p, ok := tokens.who(bearer(r)); ok {
 			r = withPrincipal(r, p)
+		}
+		next := own
+		if strings.HasPrefix(r.URL.Path, "/v1/") {
+			next = api
 		}
 		next.ServeHTTP(w, r)
 	})
