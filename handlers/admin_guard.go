@@ -68,11 +68,10 @@ func onlyToken(known keyring, a answers, next http.Handler) http.Handler {
 			next.ServeHTTP(w, withPrincipal(r, p))
 			return
 		}
-		w.Header().Add("WWW-Authenticate", "Bearer")
 		if browsable(r) {
-			w.Header().Add("WWW-Authenticate", `Basic realm="fulfilld", charset="UTF-8"`)
+			w.Header().Add(challenge, `Basic realm="fulfilld", charset="UTF-8"`)
 		}
-		a.fail(w, r, unauthorized())
+		a.fail(w, r, stranger(r))
 	})
 }
 

@@ -60,7 +60,7 @@ func TestARefusalIsThePlatformsAndAsksForThePassword(t *testing.T) {
 	if got := w.Body.String(); got != `{"error":"Unauthorized","detail":"Unauthorized"}`+"\n" {
 		t.Errorf("body %s", got)
 	}
-	if got := strings.Join(w.Header().Values("WWW-Authenticate"), "; "); got != `Bearer; Basic realm="fulfilld", charset="UTF-8"` {
+	if got := strings.Join(w.Header().Values("WWW-Authenticate"), "; "); got != `Basic realm="fulfilld", charset="UTF-8"; Bearer` {
 		t.Errorf("WWW-Authenticate: %s", got)
 	}
 }

@@ -35,18 +35,13 @@ func (a answers) visited(s portal.Sessions, l portal.People, v visit) http.Handl
 			_, err = portal.Visitor(r.Context(), l, session)
 		}
 		if errors.Is(err, portal.ErrNoSession) {
-			return nil, withChallenge(unauthorized())
+			return nil, stranger(r)
 		}
 		if err != nil {
 			return nil, err
 		}
 		return v(r, session)
 	})
-}
-
-func withChallenge(e *apiError) *apiError {
-	e.header = map[string]string{"WWW-Authenticate": "Bearer"}
-	return e
 }
 
 // memberOf is the filter of a session that is one member's.

@@ -120,7 +120,9 @@ func TestACustomersProgramSeesTheirKeysAndNobodyElses(t *testing.T) {
 	if r := d.want("another's keys", d.own("license-keys/", others), http.StatusOK); !strings.Contains(r.body, `"items":[]`) {
 		t.Errorf("%s", r.body)
 	}
-	d.want("another's key", d.own("license-keys/"+key, others), http.StatusNotFound)
+	if r := d.want("another's key", d.own("license-keys/"+key, others), http.StatusNotFound); r.Header.Get(licenseCode) != "NOT_FOUND" {
+		t.Errorf("%v", r.Header)
+	}
 	d.hear("msg_member", "member.created", grant.News{Members: []grant.Member{{ID: id("member", 9), CustomerID: customer, Version: version(1)}}}, nil)
 	members := make(portal.Session{CustomerID: customer, MemberID: id("member", 9), Until: soon})
 	d.want("a key that is no member's", d.own("license-keys/"+key, members), http.StatusNotFound)
@@ -131,7 +133,11 @@ func TestACustomersProgramSeesTheirKeysAndNobodyElses(t *testing.T) {
 		"none": "", "forged": hers[:len(hers)-4] + "AAAA", "over": make(portal.Session{CustomerID: customer, Until: time.Now().Add(-time.Minute)}),
 		"of no member": make(portal.Session{CustomerID: customer, MemberID: id("member", 8), Until: soon}), "of nobody": make(portal.Session{CustomerID: id("none", 9), Until: soon}), "the shop's": shopToken,
 	} {
-		if r := d.want(name, d.own("license-keys/", token), http.StatusUnauthorized); r.Header.Get("WWW-Authenticate") != "Bearer" {
+		want := `Bearer error="invalid_token", error_description="` + unknownToken + `"`
+		if token == "" {
+			want = "Bearer"
+		}
+		if r := d.want(name, d.own("license-keys/", token), http.StatusUnauthorized); r.Header.Get("WWW-Authenticate") != want || r.Header.Get(licenseCode) != "UNAUTHORIZED" {
 			t.Errorf("%s: %v", name, r.Header)
 		}
 	}

@@ -19,11 +19,12 @@ const answerWithin = 20 * time.Second
 // apiError is an answer other than the one asked for, in the platform's form.
 // Error and Detail are public; the cause is for the log.
 type apiError struct {
-	status int
-	Name   string `json:"error,omitempty"`
-	Detail any    `json:"detail"` // a sentence, or a list of fieldError
-	header map[string]string
-	cause  error
+	status      int
+	Name        string `json:"error,omitempty"`
+	Detail      any    `json:"detail,omitempty"`            // a sentence, or a list of fieldError
+	Description string `json:"error_description,omitempty"` // instead of it, where a token is refused
+	header      map[string]string
+	cause       error
 }
 
 // Error implements error.
@@ -56,10 +57,6 @@ func notFound() *apiError {
 
 // noRoute is for an address that is nobody's.
 func noRoute() *apiError { return &apiError{status: http.StatusNotFound, Detail: "Not Found"} }
-
-func unauthorized() *apiError {
-	return &apiError{status: http.StatusUnauthorized, Name: "Unauthorized", Detail: "Unauthorized"}
-}
 
 // publicError turns whatever went wrong into what may be told about it.
 func publicError(err error) *apiError {
@@ -122,8 +119,12 @@ func (a answers) fail(w http.ResponseWriter, r *http.Request, err error) {
 		a.log.LogAttrs(r.Context(), slog.LevelError, "request failed",
 			slog.String("method", r.Method), slog.String("route", r.Pattern), slog.Any("err", err))
 	}
+	h := w.Header()
 	for name, value := range public.header {
-		w.Header().Set(name, value)
+		h.Add(name, value)
+	}
+	if h.Get(licenseCode) == "" && aboutKeys(r) {
+		h.Set(licenseCode, codeOf(public))
 	}
 	_ = writeJSON(w, public.status, public) // strings and numbers
 }

@@ -26,8 +26,8 @@ type LicenseKeyDesk interface {
 func licenseKeyRoutes(l AdminLedger) map[string]route {
 	read, write := []string{"license_keys:read", "license_keys:write"}, []string{"license_keys:write"}
 	return map[string]route{
-		"GET /v1/license-keys/{$}":          {read, coded(nil, listLicenseKeys(l))},
-		"GET /v1/license-keys/{id}":         {read, coded(nil, getLicenseKey(l))},
+		"GET /v1/license-keys/{$}":          {read, listLicenseKeys(l)},
+		"GET /v1/license-keys/{id}":         {read, getLicenseKey(l)},
 		"PATCH /v1/license-keys/{id}":       {write, coded(revisions, reviseLicenseKey(l))},
 		"POST /v1/license-keys/{id}/rotate": {write, coded(rotations, rotateLicenseKey(l))},
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 
 	"fulfilld/grant"
 )
@@ -15,7 +16,30 @@ const (
 	licenseCode    = "X-License-Code"
 	invalidRequest = "INVALID_REQUEST"
 	rateLimited    = "RATE_LIMITED"
+	noToken        = "UNAUTHORIZED"
+	notInScope     = "FORBIDDEN"
+	ownFault       = "INTERNAL_ERROR"
 )
+
+// aboutKeys reports whether a request is one whose refusal has a code.
+func aboutKeys(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, "/v1/license-keys/") || strings.HasPrefix(r.URL.Path, "/v1/customer-portal/license-keys/")
+}
+
+// codeOf is the code of a refusal that is about no key in particular.
+func codeOf(e *apiError) string {
+	switch {
+	case e.status == http.StatusUnauthorized:
+		return noToken
+	case e.status == http.StatusForbidden:
+		return notInScope
+	case e.status == http.StatusNotFound && e.Name != "": // else the address is nobody's
+		return string(grant.KeyNotFound)
+	case e.status >= http.StatusInternalServerError:
+		return ownFault
+	}
+	return invalidRequest
+}
 
 // telling is how the platform tells a refusal.
 type telling struct {
@@ -73,18 +97,10 @@ func coded(told tellings, e endpoint) endpoint {
 	return func(r *http.Request) (any, error) {
 		v, err := e(r)
 		var refusal *grant.KeyRefusal
-		var known *apiError
-		switch {
-		case err == nil:
-			return v, nil
-		case errors.As(err, &refusal):
+		if errors.As(err, &refusal) {
 			return nil, told.tell(refusal)
-		case errors.Is(err, grant.ErrNotFound):
-			return nil, withCode(notFound(), string(grant.KeyNotFound))
-		case errors.As(err, &known) && known.header[licenseCode] == "":
-			return nil, withCode(known, invalidRequest)
 		}
-		return nil, err
+		return v, err
 	}
 }
 

@@ -179,16 +179,20 @@ func TestOnlyTheScopeToWriteUsesAKey(t *testing.T) {
 	t.Parallel()
 	d, keyID, _ := counter(t)
 	d = street(d, Token{"reader", token, []string{"license_keys:read"}})
-	for request, want := range map[string]int{
-		"GET /v1/license-keys/":                                 200,
-		"GET /v1/license-keys/" + keyID:                         200,
-		"PATCH /v1/license-keys/" + keyID + "\n\n{}":            403,
-		"POST /v1/license-keys/" + keyID + "/rotate":            403,
-		"POST /v1/license-keys/validate\n\n" + aKey + `}`:       403,
-		"POST /v1/license-keys/validate\nAuthorization: \n\n{}": 401,
+	for request, want := range map[string]refusedAs{
+		"GET /v1/license-keys/":                                                {status: 200},
+		"GET /v1/license-keys/" + keyID:                                        {status: 200},
+		"PATCH /v1/license-keys/" + keyID + "\n\n{}":                           {status: 403, code: "FORBIDDEN"},
+		"POST /v1/license-keys/" + keyID + "/rotate":                           {status: 403, code: "FORBIDDEN"},
+		"POST /v1/license-keys/validate\n\n" + aKey + `}`:                      {status: 403, code: "FORBIDDEN"},
+		"POST /v1/license-keys/validate\nAuthorization: \n\n{}":                {status: 401, code: "UNAUTHORIZED"},
+		"POST /v1/license-keys/validate\nAuthorization: Bearer nobody's\n\n{}": {status: 401, code: "UNAUTHORIZED"},
+		"POST /v1/license-keys/nothing/there":                                  {status: 404, code: "INVALID_REQUEST"},
+		"DELETE /v1/license-keys/" + keyID:                                     {status: 405, code: "INVALID_REQUEST"},
 	} {
-		if got := d.ask(request); got.Code != want {
-			t.Errorf("%s: %d, want %d", request, got.Code, want)
+		w := d.ask(request)
+		if got := (refusedAs{status: w.Code, code: w.Header().Get(licenseCode)}); got != want {
+			t.Errorf("%s: %+v, want %+v", request, got, want)
 		}
 	}
 	if w := d.ask("POST /v1/license-keys/validate\nAuthorization: \n\n{}"); strings.TrimSpace(w.Body.String()) != string(read(t, "license_keys/error.401.no_token.json")) {

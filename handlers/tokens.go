@@ -85,10 +85,9 @@ func (a answers) allowed(to route) http.Handler {
 		p, known := principalOf(r)
 		switch {
 		case !known:
-			w.Header().Add("WWW-Authenticate", "Bearer")
-			a.fail(w, r, unauthorized())
+			a.fail(w, r, stranger(r))
 		case !p.may(to.scopes):
-			a.lacking(w, to.scopes)
+			a.fail(w, r, lacking(to.scopes))
 		default:
 			next.ServeHTTP(w, r)
 		}
@@ -99,23 +98,33 @@ func (a answers) allowed(to route) http.Handler {
 func (a answers) operator(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p, _ := principalOf(r); !p.all {
-			a.lacking(w, nil)
+			a.fail(w, r, lacking(nil))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-const lackingText = "The request requires higher privileges than provided by the access token."
+// stranger is the platform's answer to a request without a token, and to one with a
+// token that nobody knows.
+func stranger(r *http.Request) *apiError {
+	if bearer(r) == "" {
+		return &apiError{status: http.StatusUnauthorized, Name: "Unauthorized", Detail: "Unauthorized", header: map[string]string{challenge: "Bearer"}}
+	}
+	return oauthError(http.StatusUnauthorized, "invalid_token", "The access token provided is expired, revoked, malformed, or invalid for other reasons.", "")
+}
 
-// lacking is the platform's answer to a token without the scope: the one from RFC
-// 6750, section 3.1.
-func (a answers) lacking(w http.ResponseWriter, scopes []string) {
-	w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", error_description="`+lackingText+`", scope="`+strings.Join(scopes, " ")+`"`)
-	_ = writeJSON(w, http.StatusForbidden, struct {
-		Error       string `json:"error"`
-		Description string `json:"error_description"`
-	}{"insufficient_scope", lackingText}) // strings
+// lacking is the platform's answer to a token without the scope.
+func lacking(scopes []string) *apiError {
+	return oauthError(http.StatusForbidden, "insufficient_scope", "The request requires higher privileges than provided by the access token.", `, scope="`+strings.Join(scopes, " ")+`"`)
+}
+
+const challenge = "WWW-Authenticate"
+
+// oauthError is one of RFC 6750, section 3.1.
+func oauthError(status int, name, description, more string) *apiError {
+	return &apiError{status: status, Name: name, Description: description,
+		header: map[string]string{challenge: `Bearer error="` + name + `", error_description="` + description + `"` + more}}
 }
 
 // bearer is the token that a program sends.

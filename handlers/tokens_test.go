@@ -65,11 +65,30 @@ func TestARefusedScopeIsThePlatformsAnswer(t *testing.T) {
 	t.Parallel()
 	d := street(newDesk(t), Token{"app", appToken, []string{"benefits:read"}})
 	w := d.ask("GET /v1/license-keys/\nAuthorization: Bearer " + appToken)
-	if got, want := w.Body.String(), `{"error":"insufficient_scope","error_description":"`+lackingText+`"}`+"\n"; got != want {
+	if got, want := w.Body.String(), `{"error":"insufficient_scope","error_description":"The request requires higher privileges than provided by the access token."}`+"\n"; got != want {
 		t.Errorf("body %s, want %s", got, want)
 	}
 	if got := w.Header().Get("WWW-Authenticate"); !strings.HasSuffix(got, `scope="license_keys:read license_keys:write"`) {
 		t.Errorf("WWW-Authenticate: %s", got)
+	}
+}
+
+// unknownToken is what the platform says of a token that it does not know.
+const unknownToken = "The access token provided is expired, revoked, malformed, or invalid for other reasons."
+
+func TestAnUnknownTokenIsThePlatformsAnswer(t *testing.T) {
+	t.Parallel()
+	for name, d := range map[string]*desk{"Public": street(newDesk(t)), "Admin": newDesk(t)} {
+		w := d.ask("POST /v1/customer-sessions/\nAuthorization: Bearer nobody's")
+		if got, want := w.Body.String(), `{"error":"invalid_token","error_description":"`+unknownToken+`"}`+"\n"; got != want || w.Code != http.StatusUnauthorized {
+			t.Errorf("%s: %d %s, want %s", name, w.Code, got, want)
+		}
+		if got, want := w.Header().Get("WWW-Authenticate"), `Bearer error="invalid_token", error_description="`+unknownToken+`"`; got != want {
+			t.Errorf("%s: WWW-Authenticate: %s", name, got)
+		}
+		if got := w.Header().Get(licenseCode); got != "" {
+			t.Errorf("%s: %s where there is no key", name, got)
+		}
 	}
 }
 

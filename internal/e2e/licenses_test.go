@@ -150,5 +150,5 @@ func TestAnAppWithoutATokenIsLimited(t *testing.T) {
 		server.wants("validate", nil, 200, "")
 	}
 	server.token = "nobody's-token-0123456789"
-	server.wants("validate", nil, 401, "")
+	server.wants("validate", nil, 401, "UNAUTHORIZED")
 }
