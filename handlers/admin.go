@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"fulfilld/grant"
-	"fulfilld/handlers/portal"
 	"fulfilld/internal/alarm"
 )
 
@@ -20,7 +19,7 @@ type AdminLedger interface {
 	LicenseKeyUse
 	EventList
 	CustomerList
-	portal.People
+	buyers
 	StateLedger
 	CreditLedger
 }

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -80,6 +81,58 @@ func TestASessionIsRefusedWhereThereIsNobody(t *testing.T) {
 		}
 	}
 	d.want("without a scope", d.do(http.MethodPost, "/v1/customer-sessions/", strings.NewReader("{}")), http.StatusUnauthorized)
+}
+
+func TestASessionOpensNoMoreThanWasAskedFor(t *testing.T) {
+	t.Parallel()
+	d, tokens := lobby(t)
+	d.fill()
+	customer := d.buyer()
+	member := func(n int, of, external string) grant.Member {
+		return grant.Member{ID: id("member", n), CustomerID: of, Version: version(n), Body: fmt.Appendf(nil, `{"id":%q,"external_id":%s}`, id("member", n), external)}
+	}
+	gone := member(14, customer, `"left"`)
+	gone.DeletedAt = day(5)
+	d.hear("msg_members", "member.created", grant.News{Members: []grant.Member{
+		member(11, customer, `"emp_1"`), member(12, customer, `null`), member(13, id("customer", 2), `"emp_3"`), gone,
+	}}, nil)
+	for body, want := range map[string]string{
+		`"external_member_id":"emp_1"`: id("member", 11), `"external_member_id":"emp_1","member_id":"` + id("member", 11) + `"`: id("member", 11),
+		`"member_id":"` + id("member", 12) + `","external_member_id":null`: id("member", 12), `"external_member_id":null`: "",
+	} {
+		r := d.want(body, d.session(`{"customer_id":"`+customer+`",`+body+`}`), http.StatusCreated)
+		s, err := tokens.Open(t.Context(), decode[struct{ Token string }](t, []byte(r.body)).Token)
+		if err != nil || s.CustomerID != customer || s.MemberID != want {
+			t.Errorf("%s: %+v, %v", body, s, err)
+		}
+	}
+	const nobody = `"type":"value_error","loc":["body","external_member_id"],"msg":"Member does not exist for this customer."`
+	for body, want := range map[string]string{
+		`"external_member_id":"emp_3"`: nobody, `"external_member_id":"left"`: nobody, `"external_member_id":""`: nobody, `"external_member_id":"EMP_1"`: nobody,
+		`"external_member_id":"emp_1","member_id":"` + id("member", 12) + `"`: nobody,
+		`"member_id":"` + id("member", 13) + `"`:                              `"loc":["body","member_id"],"msg":"Member does not exist for this customer."`,
+		`"external_member_id":1`:                                              `"type":"string_type","loc":["body","external_member_id"]`,
+		`"memberId":"` + id("member", 11) + `"`:                               `"type":"extra_forbidden","loc":["body","memberId"],"msg":"Extra inputs are not permitted"`,
+	} {
+		if r := d.want(body, d.session(`{"customer_id":"`+customer+`",`+body+`}`), http.StatusUnprocessableEntity); !strings.Contains(r.body, want) {
+			t.Errorf("%s: %s", body, r.body)
+		}
+	}
+}
+
+func TestACustomerIsNamedByEitherWordForTheMerchantsOwnID(t *testing.T) {
+	t.Parallel()
+	d, tokens := lobby(t)
+	d.fill()
+	for _, name := range []string{"external_customer_id", "customer_external_id"} {
+		r := d.want(name, d.session(`{"`+name+`":"usr_1"}`), http.StatusCreated)
+		if s, err := tokens.Open(t.Context(), decode[struct{ Token string }](t, []byte(r.body)).Token); err != nil || s.CustomerID != id("customer", 1) {
+			t.Errorf("%s: %+v, %v", name, s, err)
+		}
+		if r := d.want(name, d.session(`{"`+name+`":"nobody"}`), http.StatusUnprocessableEntity); !strings.Contains(r.body, `"loc":["body","`+name+`"],"msg":"Customer does not exist."`) {
+			t.Errorf("%s: %s", name, r.body)
+		}
+	}
 }
 
 // buyer is the customer to whom the little shop has sold a key.

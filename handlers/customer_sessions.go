@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -24,6 +25,7 @@ type Sessions struct {
 type buyers interface {
 	portal.People
 	CustomerByExternalID(ctx context.Context, id string) (grant.Customer, error)
+	MembersOf(ctx context.Context, customer string) ([]grant.Member, error)
 }
 
 func sessionRoutes(l buyers, s Sessions) map[string]route {
@@ -50,16 +52,17 @@ func makeSession(l buyers, s Sessions) endpoint {
 		if err != nil {
 			return nil, err
 		}
+		f.only("customer_id", "external_customer_id", "customer_external_id", "member_id", "external_member_id", "return_url")
 		asked := portal.Session{MemberID: f.id("member_id", true), ReturnURL: returnURL(f)}
+		if f.has("external_member_id") {
+			f.text("external_member_id")
+		}
 		c, err := customerIn(r.Context(), f, l)
 		if err != nil {
 			return nil, err
 		}
 		asked.CustomerID = c.ID
-		if _, err := portal.Visitor(r.Context(), l, asked); errors.Is(err, portal.ErrNoSession) {
-			f.refuse("member_id", "value_error", "Member does not exist.", asked.MemberID, nil)
-			return nil, f.err()
-		} else if err != nil {
+		if asked.MemberID, err = memberIn(r.Context(), f, l, asked); err != nil {
 			return nil, err
 		}
 		if s.URL == "" {
@@ -94,15 +97,16 @@ func returnURL(f *form) string {
 
 // customerIn finds the customer that a body names, by one of two ids.
 func customerIn(ctx context.Context, f *form, l buyers) (c grant.Customer, err error) {
-	name := "customer_id"
-	if f.has("external_customer_id") {
-		name = "external_customer_id"
-	} else {
-		f.require(name)
+	const byID = "customer_id"
+	name, id, external := byID, "", ""
+	for _, other := range []string{"customer_external_id", "external_customer_id"} { // the first is the platform's word of old
+		if f.has(other) && !f.has(byID) {
+			name, external = other, f.text(other)
+		}
 	}
-	id, external := f.id("customer_id", true), ""
-	if name == "external_customer_id" {
-		external = f.text(name)
+	if name == byID {
+		f.require(byID)
+		id = f.id(byID, false)
 	}
 	if err := f.err(); err != nil {
 		return c, err
@@ -117,4 +121,43 @@ func customerIn(ctx context.Context, f *form, l buyers) (c grant.Customer, err e
 		return c, f.err()
 	}
 	return c, err
+}
+
+// memberIn finds the member that a body names, by one of two ids; none where it names
+// none. Where it names both they must be one member's: a session never opens more
+// than was asked for.
+func memberIn(ctx context.Context, f *form, l buyers, asked portal.Session) (id string, err error) {
+	const byID, byExternal, nobody = "member_id", "external_member_id", "Member does not exist for this customer."
+	if asked.MemberID != "" {
+		if _, err := portal.Visitor(ctx, l, asked); errors.Is(err, portal.ErrNoSession) {
+			f.refuse(byID, "value_error", nobody, asked.MemberID, nil)
+			return "", f.err()
+		} else if err != nil {
+			return "", err
+		}
+	}
+	if !f.has(byExternal) {
+		return asked.MemberID, nil
+	}
+	external := f.text(byExternal)
+	all, err := l.MembersOf(ctx, asked.CustomerID)
+	if err != nil {
+		return "", err
+	}
+	for _, m := range all {
+		if externalIDOf(m) == external && external != "" && (asked.MemberID == "" || asked.MemberID == m.ID) {
+			return m.ID, nil
+		}
+	}
+	f.refuse(byExternal, "value_error", nobody, external, nil)
+	return "", f.err()
+}
+
+// externalIDOf is the merchant's own id of a member; empty where they have none.
+func externalIDOf(m grant.Member) string {
+	var body struct {
+		ExternalID string `json:"external_id"`
+	}
+	_ = json.Unmarshal(m.Body, &body) // the platform's own
+	return body.ExternalID
 }

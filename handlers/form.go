@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -63,6 +65,16 @@ func (f *form) require(names ...string) {
 	for _, name := range names {
 		if _, ok := f.fields[name]; !ok {
 			f.refuse(name, "missing", "Field required", f.whole, nil)
+		}
+	}
+}
+
+// only refuses fields of any other name, where to ignore one could let somebody see
+// more than was meant.
+func (f *form) only(names ...string) {
+	for _, name := range slices.Sorted(maps.Keys(f.fields)) {
+		if !slices.Contains(names, name) {
+			f.refuse(name, "extra_forbidden", "Extra inputs are not permitted", f.fields[name], nil)
 		}
 	}
 }

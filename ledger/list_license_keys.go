@@ -60,6 +60,21 @@ func (l *Ledger) keysOf(ctx context.Context, customers, members []string) ([]str
 	})
 }
 
+// MembersOf returns a customer's members who are not deleted, those the shop spoke
+// of last first.
+func (l *Ledger) MembersOf(ctx context.Context, customer string) ([]grant.Member, error) {
+	rows, err := l.read.rows(ctx, `SELECT m.id, m.customer_id, m.body FROM members m WHERE m.customer_id = $1 AND m.deleted_at = 0 ORDER BY m.ver_at DESC, m.id DESC`, customer)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(r rowScanner) (m grant.Member, err error) {
+		var body string
+		err = r.Scan(&m.ID, &m.CustomerID, &body)
+		m.Body = raw(body)
+		return m, err
+	})
+}
+
 func scanLicenseKeyView(r rowScanner) (v grant.LicenseKeyView, err error) {
 	var deleted int64
 	var body string
