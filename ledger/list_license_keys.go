@@ -20,7 +20,7 @@ const (
 	withCustomer   = ` LEFT JOIN customers c ON c.id = k.customer_id`
 )
 
-// LicenseKeys lists license keys, the newest first, and counts them.
+// LicenseKeys lists license keys, the oldest first as on the platform, and counts them.
 func (l *Ledger) LicenseKeys(ctx context.Context, f grant.LicenseKeyFilter, p grant.Page) ([]grant.LicenseKeyView, int64, error) {
 	s := selection{from: `license_keys k` + withCustomer}
 	in(&s, "k.organization_id", f.OrganizationIDs)
@@ -41,7 +41,7 @@ func (l *Ledger) LicenseKeys(ctx context.Context, f grant.LicenseKeyFilter, p gr
 		}
 		s.and("(" + strings.Join(any, " OR ") + ")")
 	}
-	return list(ctx, l, s, keyViewColumns, " ORDER BY k.created_at DESC, k.id DESC", p, scanLicenseKeyView)
+	return list(ctx, l, s, keyViewColumns, " ORDER BY k.created_at, k.id", p, scanLicenseKeyView)
 }
 
 // keysOf are the ids of the keys that grants of these may have: they follow from

@@ -100,10 +100,10 @@ func TestLicenseKeysAreFilteredAndWhole(t *testing.T) {
 			f    grant.LicenseKeyFilter
 			want string
 		}{
-			{grant.LicenseKeyFilter{}, "k4 k3 k2 k1"},
+			{grant.LicenseKeyFilter{}, "k1 k2 k3 k4"},
 			{grant.LicenseKeyFilter{Statuses: []string{"granted"}}, "k1"},
-			{grant.LicenseKeyFilter{Statuses: []string{"disabled", "granted"}}, "k2 k1"},
-			{grant.LicenseKeyFilter{Statuses: []string{"revoked"}}, "k4 k3"},
+			{grant.LicenseKeyFilter{Statuses: []string{"disabled", "granted"}}, "k1 k2"},
+			{grant.LicenseKeyFilter{Statuses: []string{"revoked"}}, "k3 k4"},
 			{grant.LicenseKeyFilter{Statuses: []string{"other"}}, ""},
 			{grant.LicenseKeyFilter{BenefitIDs: []string{"b2"}}, ""},
 			{grant.LicenseKeyFilter{CustomerIDs: []string{"c1"}, Statuses: []string{"granted"}}, "k1"},
@@ -125,6 +125,18 @@ func TestLicenseKeysAreFilteredAndWhole(t *testing.T) {
 					t.Errorf("listed %+v", k)
 				}
 			}
+		}
+	})
+}
+
+func TestACustomersMembersAreThoseWhoAreThere(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		gone := grant.Member{ID: "m3", CustomerID: "c", DeletedAt: at(3), Version: version(3)}
+		s.hear(news(grant.Member{ID: "m1", CustomerID: "c", Body: []byte(`{"external_id":"emp_1"}`), Version: version(1)},
+			grant.Member{ID: "m2", CustomerID: "c", Version: version(2)}, gone, grant.Member{ID: "m4", CustomerID: "other", Version: version(4)}))
+		got, err := s.MembersOf(t.Context(), "c")
+		if err != nil || len(got) != 2 || got[0].ID != "m2" || got[1].ID != "m1" || got[1].CustomerID != "c" || string(got[1].Body) != `{"external_id":"emp_1"}` {
+			t.Errorf("%+v, %v", got, err)
 		}
 	})
 }
