@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -16,15 +17,12 @@ import (
 type visit func(r *http.Request, s portal.Session) (any, error)
 
 // visits are what a customer's program may ask, with the session's token.
-func visits(l AdminLedger, f *Files) map[string]visit {
-	all := map[string]visit{
+func visits(l AdminLedger, f *Files, admin func(applied json.RawMessage) bool) map[string]visit {
+	return map[string]visit{
 		"GET /v1/customer-portal/license-keys/{$}":  listOwnKeys(l),
-		"GET /v1/customer-portal/license-keys/{id}": getOwnKey(l),
+		"GET /v1/customer-portal/license-keys/{id}": getOwnKey(l, admin),
+		"GET /v1/customer-portal/downloadables/{$}": f.listOwn(l),
 	}
-	if f != nil {
-		all["GET /v1/customer-portal/downloadables/{$}"] = f.listOwn(l)
-	}
-	return all
 }
 
 // visited answers who has a session, as long as the customer is not deleted.
@@ -65,8 +63,9 @@ func listOwnKeys(l LicenseKeyList) visit {
 	}
 }
 
-// getOwnKey answers a key with its activations; one of somebody else is none.
-func getOwnKey(l AdminLedger) visit {
+// getOwnKey answers a key; one of somebody else is none. Its activations are shown
+// to who may end them, as on the platform and on the page; to others there are none.
+func getOwnKey(l AdminLedger, admin func(applied json.RawMessage) bool) visit {
 	return func(r *http.Request, s portal.Session) (any, error) {
 		k, err := keyInPath(r, l)
 		if err != nil {
@@ -75,14 +74,16 @@ func getOwnKey(l AdminLedger) visit {
 		if k.CustomerID != s.CustomerID {
 			return nil, notFound()
 		}
-		if s.MemberID != "" {
-			v, err := l.Grant(r.Context(), grant.GrantOf(k.FulfilmentID))
-			if err != nil {
-				return nil, err
-			}
-			if v.MemberID != s.MemberID {
-				return nil, notFound()
-			}
+		v, err := l.Grant(r.Context(), grant.GrantOf(k.FulfilmentID))
+		if err != nil {
+			return nil, err
+		}
+		if s.MemberID != "" && v.MemberID != s.MemberID {
+			return nil, notFound()
+		}
+		i := slices.IndexFunc(v.Fulfilments, func(f grant.FulfilmentView) bool { return f.ID == k.FulfilmentID })
+		if i < 0 || !admin(v.Fulfilments[i].Applied) {
+			return keyWithActivations{licenseKeyOf(k), []activationItem{}}, nil
 		}
 		return withActivations(r.Context(), l, k)
 	}
@@ -110,7 +111,8 @@ type downloadURL struct {
 // ownDownloads is the namespace in which a grant and a file name a downloadable.
 var ownDownloads = uuid.MustParse("b2a1c9c6-6a0b-5f0e-9a39-0e3a4f7f1c55")
 
-// listOwn answers the files of all of a session's grants, with fresh links.
+// listOwn answers the files of all of a session's grants, with fresh links. Where
+// downloads are switched off there are none.
 func (f *Files) listOwn(l StateLedger) visit {
 	return func(r *http.Request, s portal.Session) (any, error) {
 		q := queryOf(r)
@@ -141,6 +143,9 @@ func (f *Files) listOwn(l StateLedger) visit {
 }
 
 func (f *Files) downloadablesOf(ctx context.Context, v grant.View) (all []downloadable, err error) {
+	if f == nil {
+		return nil, nil
+	}
 	owed, err := f.Owed(ctx, v.ID)
 	for _, d := range owed {
 		link, err := f.Link(ctx, v.ID, d.ID)

@@ -23,7 +23,8 @@ func lobby(t *testing.T) (*depot, portal.Tokens) {
 	d.server.Config.Handler = Public(PublicOptions{
 		Ledger: d.ledger, Webhook: named("webhook"), Health: named("health"), Files: d.Files, Log: d.Log,
 		Sessions: Sessions{tokens.Make, time.Hour, d.server.URL}, Portal: named("portal"), Visits: tokens,
-		Tokens: []Token{{"shop", shopToken, []string{"customer_sessions:write"}}},
+		KeyAdmin: func(applied json.RawMessage) bool { return strings.Contains(string(applied), "customers may") },
+		Tokens:   []Token{{"shop", shopToken, []string{"customer_sessions:write"}}},
 	})
 	return d, tokens
 }
@@ -194,6 +195,53 @@ func TestACustomersProgramSeesTheirKeysAndNobodyElses(t *testing.T) {
 			t.Errorf("%s: %v", name, r.Header)
 		}
 	}
+}
+
+func TestDevicesAreShownToWhoMayEndThem(t *testing.T) {
+	t.Parallel()
+	d, tokens := lobby(t)
+	d.fill()
+	customer := d.buyer()
+	session, err := tokens.Make(t.Context(), portal.Session{CustomerID: customer, Until: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, _, err := d.ledger.LicenseKeys(t.Context(), grant.LicenseKeyFilter{}, grant.Page{Number: 1, Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, one := all[0], int64(1)
+	if _, err := d.ledger.ReviseLicenseKey(t.Context(), k.ID, grant.LicenseKeyEdit{LimitActivations: &one, ExpiresAt: &time.Time{}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := d.ledger.ActivateKey(t.Context(), grant.KeyUse{Key: k.Key, OrganizationID: k.OrganizationID}, grant.Activation{Label: "studio-mac"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, applied := range []string{`{}`, `{"note":"customers may"}`} {
+		if _, err := d.ledger.Retry(t.Context(), id("grant", 1)); err != nil {
+			t.Fatal(err)
+		}
+		d.work(k.FulfilmentID, grant.Outcome{Action: grant.DoGrant, State: grant.Granted, Done: true, Applied: json.RawMessage(applied)})
+		r := d.want(applied, d.own("license-keys/"+k.ID, session), http.StatusOK)
+		if shown := strings.Contains(r.body, `"label":"studio-mac"`); shown != (applied != `{}`) || !shown && !strings.Contains(r.body, `"activations":[]`) {
+			t.Errorf("%s: %s", applied, r.body)
+		}
+	}
+}
+
+func TestWithoutDownloadsThereAreNone(t *testing.T) {
+	t.Parallel()
+	d, tokens := lobby(t)
+	d.fill()
+	session, err := tokens.Make(t.Context(), portal.Session{CustomerID: d.buyer(), Until: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.server.Config.Handler = Public(PublicOptions{Ledger: d.ledger, Webhook: named("webhook"), Health: named("health"), Log: d.Log, Portal: named("portal"), Visits: tokens})
+	if r := d.want("files", d.own("downloadables/", session), http.StatusOK); strings.TrimSpace(r.body) != `{"items":[],"pagination":{"total_count":0,"max_page":0}}` {
+		t.Errorf("%s", r.body)
+	}
+	d.want("without a session", d.own("downloadables/", "nobody's"), http.StatusUnauthorized)
 }
 
 func TestACustomersProgramSeesTheirFilesWithLinksThatWork(t *testing.T) {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -20,8 +21,13 @@ type PublicOptions struct {
 	Portal   http.Handler    // that page; nil: there is none
 	Visits   portal.Sessions // what its links open
 	Files    *Files          // nil: downloads are switched off
-	Meters   []grant.Meter   // what events may consume
-	Log      *slog.Logger    // nil for the default
+
+	// KeyAdmin reports whether customers may see and end the activations of a key, by
+	// the parameters that it was issued with. It comes with the page.
+	KeyAdmin func(applied json.RawMessage) bool
+
+	Meters []grant.Meter // what events may consume
+	Log    *slog.Logger  // nil for the default
 }
 
 // Public is what may be reached from everywhere: webhooks, downloads, the API for tokens
@@ -41,7 +47,7 @@ func Public(o PublicOptions) http.Handler {
 	a.mount(mux, sessionRoutes(o.Ledger, o.Sessions))
 	if o.Portal != nil {
 		mux.Handle(portal.Prefix+"/", o.Portal)
-		for pattern, v := range visits(o.Ledger, o.Files) {
+		for pattern, v := range visits(o.Ledger, o.Files, o.KeyAdmin) {
 			mux.Handle(pattern, a.visited(o.Visits, o.Ledger, v))
 		}
 	}

@@ -20,6 +20,7 @@ import (
 
 	"fulfilld/config"
 	"fulfilld/fulfillers"
+	"fulfilld/fulfillers/licensekeys"
 	"fulfilld/grant"
 	"fulfilld/handlers"
 	"fulfilld/internal/alarm"
@@ -204,7 +205,7 @@ func (d *daemon) publicHandler() (http.Handler, error) {
 	})
 	return handlers.Public(handlers.PublicOptions{
 		Ledger: d.ledger, Tokens: tokens(d.cfg), Clients: d.clientLimits(), Meters: meters(d.route.Kinds), Files: d.files,
-		Sessions: d.sessions(), Visits: d.visits(), Portal: d.portal(), Webhook: receiver, Health: d.health, Log: d.log,
+		Sessions: d.sessions(), Visits: d.visits(), Portal: d.portal(), KeyAdmin: licensekeys.CustomerAdmin, Webhook: receiver, Health: d.health, Log: d.log,
 	}), nil
 }
 
