@@ -5,11 +5,9 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"math"
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 	"unicode/utf8"
 )
 
@@ -127,36 +125,6 @@ func (f *form) id(name string, nullable bool) string {
 		f.refuse(name, "uuid_parsing", "Input should be a valid UUID, "+problem, s, map[string]any{"error": problem})
 	}
 	return id
-}
-
-// number reads a whole number of at least least; nil where there is none or null.
-func (f *form) number(name string, least int64) *int64 {
-	v, ok := optional[float64](f, name, "int_type", "Input should be a valid integer")
-	n := int64(v)
-	switch {
-	case !ok:
-		return nil
-	case v != math.Trunc(v) || math.Abs(v) > 1<<53:
-		f.refuse(name, "int_from_float", "Input should be a valid integer, got a number with a fractional part", v, nil)
-	case n < least:
-		f.refuse(name, "greater_than_equal", "Input should be greater than or equal to "+strconv.FormatInt(least, 10), n, map[string]any{"ge": least})
-	default:
-		return &n
-	}
-	return nil
-}
-
-// moment reads a time; zero where there is none or null.
-func (f *form) moment(name string) time.Time {
-	s, ok := optional[string](f, name, "datetime_type", "Input should be a valid datetime")
-	if !ok {
-		return time.Time{}
-	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		f.refuse(name, "datetime_from_date_parsing", "Input should be a valid datetime or date, invalid datetime", s, map[string]any{"error": "invalid datetime"})
-	}
-	return t
 }
 
 // truth reads a boolean; nil where there is none or null.

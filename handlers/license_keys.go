@@ -130,7 +130,7 @@ func editOf(f *form) (e grant.LicenseKeyEdit) {
 	if f.has("status") {
 		e.Status = f.choice("status", keyStatuses)
 	}
-	if _, given := f.fields["usage"]; given {
+	if f.given("usage", "int_type", "Input should be a valid integer") {
 		e.Usage = f.between("usage", minNumber, maxNumber)
 	}
 	e.LimitActivations, e.LimitUsage = f.limit("limit_activations"), f.limit("limit_usage")

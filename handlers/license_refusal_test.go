@@ -124,6 +124,7 @@ func TestWhatIsWrittenWronglyIsRefusedWithACode(t *testing.T) {
 		"PATCH /v1/license-keys/" + keyID + "\n\n" + `{"limit_usage":0}`:                                    `"type":"greater_than","loc":["body","limit_usage"],"msg":"Input should be greater than 0","input":0,"ctx":{"gt":0}`,
 		"PATCH /v1/license-keys/" + keyID + "\n\n" + `{"limit_activations":2147483648}`:                     `"type":"less_than_equal"`,
 		"PATCH /v1/license-keys/" + keyID + "\n\n" + `{"expires_at":"tomorrow"}`:                            `"type":"datetime_from_date_parsing"`,
+		"PATCH /v1/license-keys/" + keyID + "\n\n" + `{"usage":null}`:                                       `"type":"int_type","loc":["body","usage"]`,
 	} {
 		w := d.ask(request)
 		if w.Code != 422 || w.Header().Get(licenseCode) != invalidRequest || !strings.Contains(w.Body.String(), part) {
@@ -150,7 +151,12 @@ func TestAKeyGoesItsWay(t *testing.T) {
 	none.code = "ACTIVATION_NOT_FOUND"
 	d.wants("no activation", "GET "+about+"/activations/"+id("a", 9), none)
 	d.wants("the activation", "GET "+about+"/activations/"+at, refusedAs{200, "", ""})
-	w := d.ask("POST /v1/license-keys/validate\n\n" + aKey + `,"increment_usage":2}`)
+	for _, end := range []string{`"2099-01-01"`, `"2099-01-01T00:00:00"`, `4070908800`, `4070908800000`} {
+		if w := d.ask("PATCH " + about + "\n\n" + `{"expires_at":` + end + `}`); w.Code != 200 || !strings.Contains(w.Body.String(), `"expires_at":"2099-01-01T00:00:00Z"`) {
+			t.Errorf("%s: %d %s", end, w.Code, w.Body)
+		}
+	}
+	w := d.ask("POST /v1/license-keys/validate\n\n" + aKey + `,"increment_usage":"2"}`)
 	if v := decode[struct{ Usage, Validations int }](t, w.Body.Bytes()); v.Usage != 2 || v.Validations != 1 {
 		t.Errorf("what is new is shown: %s", w.Body)
 	}

@@ -136,7 +136,12 @@ func TestAFormNamesEverythingThatIsWrong(t *testing.T) {
 		`{"key":"k","organization_id":"abc","increment_usage":-1}`: `[{"type":"uuid_parsing","loc":["body","organization_id"],"msg":"Input should be a valid UUID, invalid length: expected length 32 for simple format, found 3","input":"abc","ctx":{"error":"invalid length: expected length 32 for simple format, found 3"}},` +
 			`{"type":"greater_than_equal","loc":["body","increment_usage"],"msg":"Input should be greater than or equal to 0","input":-1,"ctx":{"ge":0}}]`,
 		`{"key":"k","increment_usage":1.5}`:   `[{"type":"int_from_float","loc":["body","increment_usage"],"msg":"Input should be a valid integer, got a number with a fractional part","input":1.5}]`,
-		`{"key":"k","expires_at":"tomorrow"}`: `[{"type":"datetime_from_date_parsing","loc":["body","expires_at"],"msg":"Input should be a valid datetime or date, invalid datetime","input":"tomorrow","ctx":{"error":"invalid datetime"}}]`,
+		`{"key":"k","increment_usage":1e20}`:  `[{"type":"int_parsing_size","loc":["body","increment_usage"],"msg":"Unable to parse input string as an integer, exceeded maximum size","input":100000000000000000000}]`,
+		`{"key":"k","increment_usage":"1.5"}`: `[{"type":"int_parsing","loc":["body","increment_usage"],"msg":"Input should be a valid integer, unable to parse string as an integer","input":"1.5"}]`,
+		`{"key":"k","increment_usage":true}`:  `[{"type":"int_type","loc":["body","increment_usage"],"msg":"Input should be a valid integer","input":true}]`,
+		`{"key":"k","expires_at":"tomorrow"}`: `[{"type":"datetime_from_date_parsing","loc":["body","expires_at"],"msg":"Input should be a valid datetime or date, input is too short","input":"tomorrow","ctx":{"error":"input is too short"}}]`,
+		`{"key":"k","expires_at":1e20}`:       `[{"type":"datetime_parsing","loc":["body","expires_at"],"msg":"Input should be a valid datetime, dates after 9999 are not supported as unix timestamps","input":1e20,"ctx":{"error":"dates after 9999 are not supported as unix timestamps"}}]`,
+		`{"key":"k","expires_at":true}`:       `[{"type":"datetime_type","loc":["body","expires_at"],"msg":"Input should be a valid datetime","input":true}]`,
 		`{"key":"k","sure":"x"}`:              `[{"type":"bool_type","loc":["body","sure"],"msg":"Input should be a valid boolean","input":"x"}]`,
 		`[1]`:                                 `[{"type":"model_attributes_type","loc":["body"],"msg":"Input should be a valid dictionary or object to extract fields from","input":[1]}]`,
 		`{"key":`:                             `[{"type":"json_invalid","loc":["body"],"msg":"JSON decode error","input":{},"ctx":{"error":"not a JSON document"}}]`,
