@@ -256,7 +256,9 @@ func TestAKeyIsShownWithItsLimits(t *testing.T) {
 		ExpiresAt: time.Date(2099, 5, 6, 0, 0, 0, 0, time.UTC)}
 	s.devices["k1"] = []grant.Activation{{ID: laptop, LicenseKeyID: "k1", Label: "laptop"}}
 	text := s.visit()
-	has(t, text, `value="ACME-1234"`, "6 May 2099", "1 of 3 in use", "4 of 10", `href="https://acme.example/activate/1"`, "Ready")
+	has(t, text, `>ACME-1234</code>`, "6 May 2099", "1 of 3 in use", "4 of 10", `href="https://acme.example/activate/1"`, "Ready")
+	has(t, text, "user-select: all", "overflow-wrap: anywhere") // a tap takes the whole of it, on a narrow screen, too
+	lacks(t, text, "<input")
 	lacks(t, text, "laptop", "Deactivate") // the benefit does not let customers
 }
 
