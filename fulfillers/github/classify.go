@@ -208,6 +208,12 @@ func refusalIn(err error) *refused {
 	return nil
 }
 
+// saysNo reports that GitHub answered, and did nothing.
+func saysNo(err error) bool {
+	var r *refused
+	return errors.As(err, &r) && r.status >= 400 && r.status < 500
+}
+
 // isMissing says that GitHub itself, and not some server on the way, answered
 // that there is no such thing.
 func isMissing(err error) bool {

@@ -22,13 +22,13 @@ func (g *Fulfiller) Grant(ctx context.Context, f grant.Fulfilment) (grant.Proper
 	var notes []*note
 	var errs []error
 	for _, h := range wanted {
-		n := m.of(h)
+		n, given := m.of(h)
 		notes = append(notes, n)
-		t := &task{Fulfiller: g, f: f, hold: h, note: n, gave: levelOf(n.Permission)}
+		t := &task{Fulfiller: g, f: f, hold: h, note: n, given: given}
 		n.Permission = permissionOf(h.Owed())
 		errs = append(errs, t.grant(ctx))
 	}
-	return m.properties(notes), worst(errs)
+	return m.properties(notes, f.Holds), worst(errs)
 }
 
 // wanted are the holds that are to be brought about: everything that the target
@@ -86,10 +86,10 @@ func worst(errs []error) error {
 // task is one repository's part of one Grant.
 type task struct {
 	*Fulfiller
-	f    grant.Fulfilment
-	hold grant.Hold
-	note *note
-	gave int // the level of the last time
+	f     grant.Fulfilment
+	hold  grant.Hold
+	note  *note
+	given *given
 
 	repo *repository
 	user user
@@ -150,11 +150,14 @@ func (t *task) find(ctx context.Context, id int64) (err error) {
 // not make one stays one.
 func (t *task) adjust(ctx context.Context, have access, owed int) error {
 	switch {
-	case have.level == owed, have.level > owed && t.note.Also == permissionOf(have.level):
-		t.note.accept(owed)
+	case have.level > owed && t.note.Also == permissionOf(have.level):
+		t.accept(owed)
 		return nil
-	case have.level == admin && t.gave != admin:
+	case have.level == admin && !t.given.admin() && (owed < admin || t.note.Access == accessOther):
 		t.note.nothingToDo(accessOther, have.level)
+		return nil
+	case have.level == owed:
+		t.accept(owed)
 		return nil
 	}
 	err := t.repo.write(ctx, false, func() error { return t.put(ctx, owed) })
@@ -162,6 +165,15 @@ func (t *task) adjust(ctx context.Context, have access, owed int) error {
 		return err
 	}
 	return t.settled(ctx, owed)
+}
+
+// accept is for a role that is there. Beyond what was there before it is taken for
+// ours: a crash may have kept us from writing it down.
+func (t *task) accept(owed int) {
+	t.note.accept(owed)
+	if t.given.Permission = ""; owed > t.hold.Before {
+		t.given.Permission = permissionOf(owed)
+	}
 }
 
 // settled waits until GitHub shows the access that was given. More than that
@@ -178,6 +190,6 @@ func (t *task) settled(ctx context.Context, owed int) error {
 	if have.level > owed {
 		t.note.Also = permissionOf(have.level)
 	}
-	t.note.accept(owed)
+	t.accept(owed)
 	return nil
 }

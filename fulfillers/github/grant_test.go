@@ -136,10 +136,118 @@ func TestAnAdministratorMadeByHandStaysOne(t *testing.T) {
 	w := start(t, options{})
 	f := w.invited(w.owed(pullPro))
 	w.AddByHand(w.pro, octocat, fakegithub.Admin)
-	if f = w.granted(f); first(t, f)["access"] != "other" {
-		t.Errorf("%v", f.Properties)
+	for range 3 {
+		if f = w.granted(f); first(t, f)["access"] != "other" {
+			t.Errorf("%v", f.Properties)
+		}
+		w.role(w.pro, fakegithub.Admin)
 	}
+	for _, level := range []int{admin, 2} { // sold it, and then less again
+		f.Holds[0].Level = level
+		f = w.granted(f)
+		w.role(w.pro, fakegithub.Admin)
+	}
+	f.Asked = true
+	f = w.granted(f)
+	f.Holds[0].Others = 1
+	w.revoked(f)
 	w.role(w.pro, fakegithub.Admin)
+}
+
+const adminPro = `{"repository":"acme/pro","permission":"admin"}`
+
+// sold is octocat as an administrator whom we have made one.
+func (w *world) sold() grant.Fulfilment {
+	w.t.Helper()
+	f := w.invited(w.owed(adminPro))
+	w.accept(w.pro)
+	f = w.granted(f)
+	w.role(w.pro, fakegithub.Admin)
+	return f
+}
+
+func TestAnAdministratorWhomWeMadeIsLowered(t *testing.T) {
+	t.Parallel()
+	put := fakegithub.Match{Method: "PUT"}
+	for name, before := range map[string]func(*world, grant.Fulfilment) grant.Fulfilment{
+		"AtOnce": func(_ *world, f grant.Fulfilment) grant.Fulfilment { return f },
+		"Refused": func(w *world, f grant.Fulfilment) grant.Fulfilment {
+			defer w.Inject(fakegithub.Fault{Kind: fakegithub.ServerError, Match: put})()
+			f = w.wants(f, transient, "refused")
+			return w.wants(f, transient, "refused")
+		},
+		"Throttled": func(w *world, f grant.Fulfilment) grant.Fulfilment {
+			defer w.lanes.wake()
+			defer w.Inject(fakegithub.Fault{Kind: fakegithub.SecondaryLimit, Match: put})()
+			return w.wants(f, throttled, "throttled")
+		},
+		"EditedTwice": func(_ *world, f grant.Fulfilment) grant.Fulfilment { f.Generation += 2; return f },
+		"Asked":       func(_ *world, f grant.Fulfilment) grant.Fulfilment { f.Asked = true; return f },
+		"AfterARevokeThatFailed": func(_ *world, f grant.Fulfilment) grant.Fulfilment {
+			f.Generation += 2
+			f.Holds[0].Since = f.Generation - 1
+			return f
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, options{})
+			f := w.sold()
+			f.Holds[0].Level = 1
+			f = w.granted(before(w, f))
+			if w.role(w.pro, fakegithub.Read); first(t, f)["access"] != nil || first(t, f)["permission"] != "pull" {
+				t.Errorf("%v", f.Properties)
+			}
+		})
+	}
+}
+
+// What may have been given although nobody heard of it was.
+func TestAnAdministratorIsLoweredWhoseMakingWasNotAnswered(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.invited(w.owed(pullPro))
+	w.accept(w.pro)
+	f = w.granted(f)
+	lift := w.Inject(fakegithub.Fault{Kind: fakegithub.LostAnswer, Match: fakegithub.Match{Method: "PUT"}})
+	f.Holds[0].Level = admin
+	f = w.wants(f, transient, "network")
+	w.role(w.pro, fakegithub.Admin)
+	lift()
+	f.Holds[0].Level = 1
+	w.granted(f)
+	w.role(w.pro, fakegithub.Read)
+}
+
+func TestARefusedPermissionWasNotGiven(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.invited(w.owed(pullPro))
+	w.accept(w.pro)
+	f = w.granted(f)
+	lift := w.Inject(fakegithub.Fault{Kind: fakegithub.Custom, Status: 403, Body: `{"message":"Forbidden"}`, Match: fakegithub.Match{Method: "PUT"}})
+	f.Holds[0].Level = admin
+	f = w.wants(f, transient, "refused")
+	lift()
+	w.AddByHand(w.pro, octocat, fakegithub.Admin)
+	f.Holds[0].Level = 1
+	w.granted(f)
+	w.role(w.pro, fakegithub.Admin)
+}
+
+func TestAnAdministratorWhomWeMadeIsLoweredWhenThatGrantEnds(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.sold()
+	other := w.owed(pullPro) // whose Grant found an administrator
+	other.Holds[0].Others = admin
+	other = w.granted(other)
+	f.Holds[0].Others = 1
+	w.revoked(f)
+	w.role(w.pro, fakegithub.Read)
+	other.Holds[0].Others = 0
+	w.granted(other)
+	w.role(w.pro, fakegithub.Read)
 }
 
 func TestProtectedAccountsAreNeverTouched(t *testing.T) {

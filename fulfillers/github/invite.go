@@ -68,6 +68,9 @@ func (t *task) await(ctx context.Context, i *invitation, owed int) error {
 		}
 	}
 	t.note.invited(i, owed)
+	if owed > t.hold.Before {
+		t.given.Permission = permissionOf(owed)
+	}
 	return t.waiting()
 }
 
@@ -90,15 +93,18 @@ func (t *task) invite(ctx context.Context, owed int) error {
 	}
 	have, err := t.repo.access(ctx, t.user)
 	if err == nil && have.level >= owed {
-		t.note.accept(owed)
+		t.accept(owed)
 		return nil
 	}
 	return t.waiting()
 }
 
 // put writes, and checks what came of it: for the right account, with the right
-// role. It is called in turn.
+// role. It is called in turn. What GitHub may have taken counts as given, unless
+// it says that it did not.
 func (t *task) put(ctx context.Context, owed int) error {
+	had := t.given.Permission
+	t.given.Permission = permissionOf(max(levelOf(had), owed))
 	i, err := t.repo.put(ctx, t.user, owed)
 	if isMissing(err) {
 		if err = t.renamed(ctx, err); err == nil {
@@ -106,11 +112,18 @@ func (t *task) put(ctx context.Context, owed int) error {
 		}
 	}
 	switch {
+	case saysNo(err):
+		t.given.Permission = had
+		return t.refusal(err, owed)
 	case err != nil:
 		return t.refusal(err, owed)
+	}
+	t.given.Permission = permissionOf(owed)
+	switch {
 	case i == nil:
 		return nil
 	case i.GetInvitee().GetID() != t.user.id:
+		t.given.Permission = had
 		return t.undo(ctx, i, "wrong_invitee", fmt.Sprintf("GitHub invited another account than %d under the login %s", t.user.id, t.user.login))
 	case i.level() != owed:
 		return t.undo(ctx, i, "wrong_permission", fmt.Sprintf("GitHub invited %s with the role %s instead of %s", t.user.login, i.GetPermissions(), roleOf(owed)))

@@ -19,7 +19,8 @@ func TestAnInvitationIsShownUntilItIsAccepted(t *testing.T) {
 	f := w.wants(w.owed(pullPro), required, "invited", "octocat is invited to acme/pro", "https://github.com/acme/pro/invitations")
 	i := w.only(w.pro)
 	want := grant.Properties{
-		"account_id": "583231", "generation": 1.0, "invitation_url": "https://github.com/acme/pro/invitations",
+		"account_id": "583231", "invitation_url": "https://github.com/acme/pro/invitations",
+		"_given": []any{map[string]any{"repository": "acme/pro", "account": "583231", "since": 1.0, "permission": "pull"}},
 		"repositories": []any{map[string]any{
 			"repository": "acme/pro", "permission": "pull", "invitation_id": float64(i.ID), "invitations": 1.0,
 			"invitation_url": "https://github.com/acme/pro/invitations",
@@ -115,7 +116,7 @@ func TestADeclinedInvitationIsNotSentAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	f = w.wants(f, required, "declined", "octocat declined")
-	f.Generation++ // the benefit was edited
+	f.Generation += 3 // edited more than once, and a lease was lost
 	f = w.wants(f, required, "declined")
 	f.Asked = true
 	lift := w.Inject(fakegithub.Fault{Kind: fakegithub.ServerError})
@@ -132,6 +133,7 @@ func TestWhoWasRemovedByHandIsNotInvitedAgain(t *testing.T) {
 	f = w.granted(f)
 	w.RemoveByHand(w.pro, octocat)
 	for range 2 {
+		f.Generation += 2
 		f = w.wants(f, required, "removed_by_hand")
 	}
 	if len(w.Invitations(w.pro)) != 0 {
@@ -148,8 +150,39 @@ func TestWhatWeTookAwayWasNotTakenByHand(t *testing.T) {
 	w.accept(w.pro)
 	f = w.granted(f)
 	w.revoked(f)
-	f.Generation += 2 // a revoke has one of its own
+	f.Generation += 2
+	f.Holds[0].Since = f.Generation // it is held anew
 	w.invited(f)
+}
+
+// A revoke is committed before anything is taken away, and may end at any moment.
+func TestWhatARevokeThatFailedTookWasNotTakenByHand(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.invited(w.owed(pullPro))
+	w.accept(w.pro)
+	f = w.granted(f)
+	lift := w.Inject(fakegithub.Fault{Kind: fakegithub.LostAnswer, Match: fakegithub.Match{Method: "DELETE"}})
+	w.is(w.g.Revoke(t.Context(), let(f)), transient, "network")
+	lift()
+	f.Generation += 2
+	f.Holds[0].Since, f.Holds[0].Worked = f.Generation-1, true
+	w.invited(f)
+}
+
+func TestInvitationsAreCountedThroughEdits(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{token: true})
+	f := w.owed(pullPro)
+	for n := 1.0; n <= 4; n++ {
+		f.Generation += 2
+		if f = w.invited(f); first(t, f)["invitations"] != n {
+			t.Errorf("%v, want %v invitations", f.Properties, n)
+		}
+		w.clock.pass(8 * 24 * time.Hour)
+	}
+	f.Generation += 2
+	w.wants(f, required, "invitation_expired")
 }
 
 func TestAFullOrganisationLeavesTheInvitationWaiting(t *testing.T) {

@@ -3,6 +3,7 @@ package github
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"fulfilld/grant"
@@ -28,48 +29,80 @@ const (
 	accessOther     = "other" // owner, team or base role
 )
 
-// memory is what the properties hold.
-type memory struct {
-	AccountID     string  `json:"account_id"`
-	Generation    int64   `json:"generation"`
-	InvitationURL string  `json:"invitation_url,omitempty"` // the first that waits
-	Repositories  []*note `json:"repositories"`
+// given is what is remembered of one account in one repository and not shown: of
+// what is to be let go, too.
+type given struct {
+	Repository string `json:"repository"`
+	Account    string `json:"account"`
+	Since      int64  `json:"since"`                // of the hold that the note is about
+	Permission string `json:"permission,omitempty"` // the last that GitHub took from us, or may have
 }
 
-// recall reads what the last Grant remembered. It is worth nothing for another
-// account, when the operator asks for a new beginning, or when access may have
-// been revoked since, which takes a generation of its own: then what is not
-// there was taken by us.
+// admin says that we have made an administrator of the account.
+func (g *given) admin() bool { return levelOf(g.Permission) == admin }
+
+// memory is what the properties hold.
+type memory struct {
+	AccountID     string   `json:"account_id"`
+	InvitationURL string   `json:"invitation_url,omitempty"` // the first that waits
+	Repositories  []*note  `json:"repositories"`
+	Given         []*given `json:"_given"`
+}
+
+// recall reads what the last Grant remembered. The notes are worth nothing for
+// another account, or when the operator asks for a new beginning.
 func recall(f grant.Fulfilment) *memory {
 	var m memory
 	text, _ := json.Marshal(f.Properties)
-	if json.Unmarshal(text, &m) != nil || f.Asked || m.AccountID != f.Account.ID || f.Generation > m.Generation+1 {
+	if json.Unmarshal(text, &m) != nil {
 		m = memory{}
 	}
-	m.AccountID, m.Generation = f.Account.ID, f.Generation
+	if f.Asked || m.AccountID != f.Account.ID {
+		m.Repositories = nil
+	}
+	m.AccountID = f.Account.ID
 	return &m
 }
 
-// of finds or begins the note of a hold.
-func (m *memory) of(h grant.Hold) *note {
-	for _, n := range m.Repositories {
-		if n.Repository == h.Name {
-			return n
-		}
+// of finds or begins what is remembered of a hold. When access may have been
+// revoked since, what is not there was taken by us, and the note says nothing of
+// it; what was given may still be there.
+func (m *memory) of(h grant.Hold) (*note, *given) {
+	g := m.given(h)
+	if g == nil {
+		g = &given{Repository: h.Name, Account: h.Account}
+		m.Given = append(m.Given, g)
 	}
-	n := &note{Repository: h.Name}
-	m.Repositories = append(m.Repositories, n)
-	return n
+	i := slices.IndexFunc(m.Repositories, func(n *note) bool { return n.Repository == h.Name })
+	if i < 0 || g.Since != h.Since {
+		g.Since = h.Since
+		return &note{Repository: h.Name}, g
+	}
+	return m.Repositories[i], g
 }
 
-// properties keeps the notes of what is still wanted.
-func (m *memory) properties(wanted []*note) grant.Properties {
+// given is nil where nothing is known.
+func (m *memory) given(h grant.Hold) *given {
+	for _, g := range m.Given {
+		if g.Repository == h.Name && g.Account == h.Account {
+			return g
+		}
+	}
+	return nil
+}
+
+// properties keeps the notes of what is still wanted, and what was given of all
+// that is held.
+func (m *memory) properties(wanted []*note, held []grant.Hold) grant.Properties {
 	m.Repositories, m.InvitationURL = wanted, ""
 	for _, n := range wanted {
 		if m.InvitationURL == "" && n.pending() {
 			m.InvitationURL = n.InvitationURL
 		}
 	}
+	m.Given = slices.DeleteFunc(m.Given, func(g *given) bool {
+		return !slices.ContainsFunc(held, func(h grant.Hold) bool { return h.Name == g.Repository && h.Account == g.Account })
+	})
 	var p grant.Properties
 	text, _ := json.Marshal(m)
 	_ = json.Unmarshal(text, &p) // it was JSON a moment ago
@@ -84,7 +117,7 @@ func (n *note) accept(level int) {
 }
 
 func (n *note) nothingToDo(why string, level int) {
-	*n = note{Repository: n.Repository, Permission: permissionOf(level), Access: why}
+	*n = note{Repository: n.Repository, Permission: permissionOf(level), Access: why, Invitations: n.Invitations}
 }
 
 // invited writes an invitation down.

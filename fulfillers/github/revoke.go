@@ -14,18 +14,18 @@ import (
 // means that nothing of ours is left. What is wanted is left alone.
 func (g *Fulfiller) Revoke(ctx context.Context, f grant.Fulfilment) error {
 	var errs []error
-	n := g.leads()
+	n, m := g.leads(), recall(f)
 	for _, h := range f.Holds {
 		if h.Level > 0 || h.Owed() == 0 && h.Origin == grant.FromBefore {
 			continue
 		}
-		errs = append(errs, g.letGo(ctx, n, h, f.Holds))
+		errs = append(errs, g.letGo(ctx, n, h, f.Holds, m.given(h)))
 	}
 	return worst(errs)
 }
 
 // letGo brings one account in one repository down to what it is still owed.
-func (g *Fulfiller) letGo(ctx context.Context, n leads, h grant.Hold, all []grant.Hold) error {
+func (g *Fulfiller) letGo(ctx context.Context, n leads, h grant.Hold, all []grant.Hold, given *given) error {
 	id, err := numeric(h.Account)
 	if err != nil || g.config.protects(id, "") {
 		return err
@@ -44,11 +44,11 @@ func (g *Fulfiller) letGo(ctx context.Context, n leads, h grant.Hold, all []gran
 		}
 		h.Others = max(h.Others, o.Owed())
 	}
-	return r.bringDown(ctx, id, h.Owed())
+	return r.bringDown(ctx, id, h.Owed(), given)
 }
 
 // bringDown leaves an account no more than it is owed.
-func (r *repository) bringDown(ctx context.Context, id int64, owed int) error {
+func (r *repository) bringDown(ctx context.Context, id int64, owed int, given *given) error {
 	u, err := r.g.user(ctx, r.by, id)
 	gone := errors.Is(err, errGone)
 	switch {
@@ -59,7 +59,7 @@ func (r *repository) bringDown(ctx context.Context, id int64, owed int) error {
 	case owed > 0 && gone:
 		return nil
 	case owed > 0:
-		return r.lower(ctx, u, owed)
+		return r.lower(ctx, u, owed, given)
 	}
 	// Invitations first: one that is accepted in between is then seen as access.
 	if _, err := r.uninvite(ctx, id); err != nil || gone {
@@ -119,8 +119,9 @@ func (r *repository) gone(ctx context.Context, u user, cause error) error {
 }
 
 // lower takes the difference away from an account that keeps something. It
-// invites nobody, and gives nobody more than they have.
-func (r *repository) lower(ctx context.Context, u user, owed int) error {
+// invites nobody, and gives nobody more than they have. Whom others have made an
+// administrator, as far as is known, stays one.
+func (r *repository) lower(ctx context.Context, u user, owed int, of *given) error {
 	mine, _, err := r.invitations(ctx, u.id)
 	if err != nil {
 		return err
@@ -133,10 +134,10 @@ func (r *repository) lower(ctx context.Context, u user, owed int) error {
 		}
 	}
 	have, err := r.access(ctx, u)
-	if err != nil || !have.direct || have.level <= owed {
+	if err != nil || !have.direct || have.level <= owed || have.level == admin && of != nil && !of.admin() {
 		return err
 	}
-	t := &task{Fulfiller: r.g, repo: r, user: u, note: &note{}}
+	t := &task{Fulfiller: r.g, repo: r, user: u, note: &note{}, given: &given{}}
 	if err := r.write(ctx, true, func() error { return t.put(ctx, owed) }); err != nil {
 		return err
 	}

@@ -219,7 +219,7 @@ func (w *world) owed(params string) grant.Fulfilment {
 		w.t.Fatal(err)
 	}
 	for _, r := range all {
-		f.Holds = append(f.Holds, grant.Hold{Resource: r, Origin: grant.FromUs})
+		f.Holds = append(f.Holds, grant.Hold{Resource: r, Origin: grant.FromUs, Since: f.Generation})
 	}
 	return f
 }
