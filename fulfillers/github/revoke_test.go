@@ -182,6 +182,59 @@ func TestAccessOfATeamOutlivesOurs(t *testing.T) {
 	}
 }
 
+// judged is a fulfilment as the worker judges it: what is there was there before.
+func (w *world) judged(f grant.Fulfilment) grant.Fulfilment {
+	w.t.Helper()
+	if f.Holds[0].Before = w.observe(f.Holds[0].Name)[0]; f.Holds[0].Before > 0 {
+		f.Holds[0].Origin = grant.FromBefore
+	}
+	return f
+}
+
+func TestOursBesideATeamsIsTakenAway(t *testing.T) {
+	t.Parallel()
+	for name, join := range map[string]func(*world){
+		"Team": func(w *world) {
+			w.AddTeam(fakegithub.Team{Org: "acme", Slug: "crew", Members: []int64{octocat}, Repositories: map[int64]fakegithub.Role{w.pro: fakegithub.Read}})
+		},
+		"BaseRole": func(w *world) { w.SetBase("acme", fakegithub.Read); w.AddMember("acme", octocat, false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, options{})
+			join(w)
+			f := w.granted(w.judged(w.owed(`{"repository":"acme/pro","permission":"push"}`)))
+			w.role(w.pro, fakegithub.Write)
+			f.Holds[0].Worked = true
+			f = w.granted(w.judged(f)) // it is looked at every day, and shows ours
+			f.Holds[0].Before = 1
+			f.Holds[0].Others = 2
+			w.revoked(f)
+			w.role(w.pro, fakegithub.Triage)
+			f.Holds[0].Others = 0
+			lift := w.Inject(fakegithub.Fault{Kind: fakegithub.ServerError, Match: fakegithub.Match{Method: "DELETE"}})
+			w.is(w.g.Revoke(t.Context(), let(f)), transient, "refused")
+			lift()
+			f.Holds[0].Since = f.Generation + 1
+			w.revoked(f)
+			if w.role(w.pro, ""); w.Access(w.pro, octocat) != fakegithub.Read {
+				t.Errorf("access %s", w.Access(w.pro, octocat))
+			}
+		})
+	}
+}
+
+// Who was a collaborator before is one after, whatever a team gave beside.
+func TestACollaboratorFromBeforeStaysOneBesideATeam(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.AddByHand(w.pro, octocat, fakegithub.Read)
+	w.AddTeam(fakegithub.Team{Org: "acme", Slug: "crew", Members: []int64{octocat}, Repositories: map[int64]fakegithub.Role{w.pro: fakegithub.Read}})
+	f := w.granted(w.judged(w.owed(`{"repository":"acme/pro","permission":"push"}`)))
+	w.revoked(f)
+	w.role(w.pro, fakegithub.Read)
+}
+
 func TestWhoIsNoMoreHasNoAccess(t *testing.T) {
 	t.Parallel()
 	for _, lowered := range []int{0, 1} {
