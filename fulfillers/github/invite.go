@@ -33,6 +33,9 @@ func (t *task) pursue(ctx context.Context, mine []invitation, owed int) error {
 	if t.repo.GetOwner().GetType() == "User" {
 		return personal(t.repo.asked, nil)
 	}
+	if len(old) > 0 {
+		t.note.InvitationID = 0 // not listed any more, it was withdrawn by us
+	}
 	for _, i := range old {
 		if err := t.repo.write(ctx, false, func() error { return t.repo.withdraw(ctx, &i) }); err != nil {
 			return err
@@ -42,10 +45,11 @@ func (t *task) pursue(ctx context.Context, mine []invitation, owed int) error {
 }
 
 // over says why there will be no new invitation: what is remembered ends it,
-// until the operator asks for another.
+// until the operator asks for another. One that expired stays listed: what is
+// not, whenever that is noticed, was declined. A process that is killed between
+// withdrawing one and sending the next leaves what looks the same.
 func (t *task) over(expired bool) error {
 	n := t.note
-	expired = expired || n.pending() && n.over(t.now())
 	switch {
 	case n.Accepted:
 		return fulfillers.ActionRequired("removed_by_hand", fmt.Sprintf(
@@ -55,7 +59,7 @@ func (t *task) over(expired bool) error {
 			"github: %d invitations of %s to %s have expired; `fulfilld grants retry` sends another (an organisation without a free seat makes invitations invalid)", n.Invitations, t.user.login, n.Repository))
 	case !expired && n.pending():
 		return fulfillers.ActionRequired("declined", fmt.Sprintf(
-			"github: %s declined the invitation to %s, or it was withdrawn by hand; `fulfilld grants retry` sends another", t.user.login, n.Repository))
+			"github: %s declined the invitation to %s, or it was withdrawn; `fulfilld grants retry` sends another", t.user.login, n.Repository))
 	}
 	return nil
 }

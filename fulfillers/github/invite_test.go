@@ -125,6 +125,59 @@ func TestADeclinedInvitationIsNotSentAgain(t *testing.T) {
 	w.invited(f)
 }
 
+func TestWhoDeclinedOrLeftIsNotInvitedAgainHoweverLateThatIsSeen(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*world){
+		"Declined": func(w *world) { _ = w.Decline(w.only(w.pro).ID) },
+		"Left":     func(w *world) { w.accept(w.pro); w.RemoveByHand(w.pro, octocat) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, options{token: true})
+			f := w.invited(w.owed(pullPro))
+			end(w)
+			w.clock.pass(8 * 24 * time.Hour)
+			f = w.wants(f, required, "declined", "grants retry")
+			f.Asked = true
+			w.invited(f)
+		})
+	}
+}
+
+// Between withdrawing an expired invitation and sending the next, anything may
+// fail.
+func TestAnExpiredInvitationThatWeWithdrewIsSentAgain(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]fakegithub.Fault{
+		"Withdrawal": {Kind: fakegithub.LostAnswer, Match: fakegithub.Match{Method: "DELETE"}},
+		"Invitation": {Kind: fakegithub.ServerError, Match: fakegithub.Match{Method: "PUT"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, options{token: true})
+			f := w.invited(w.owed(pullPro))
+			w.clock.pass(8 * 24 * time.Hour)
+			lift := w.Inject(fault)
+			f = again(f, failed(w.g.Grant(t.Context(), f)))
+			if len(w.Invitations(w.pro)) != 0 {
+				t.Errorf("%v", w.Invitations(w.pro))
+			}
+			lift()
+			w.clock.pass(8 * 24 * time.Hour)
+			if f = w.invited(f); first(t, f)["invitations"] != 2.0 {
+				t.Errorf("%v", f.Properties)
+			}
+		})
+	}
+}
+
+func failed(p grant.Properties, err error) grant.Properties {
+	if err == nil {
+		panic("no error")
+	}
+	return p
+}
+
 func TestWhoWasRemovedByHandIsNotInvitedAgain(t *testing.T) {
 	t.Parallel()
 	w := start(t, options{})

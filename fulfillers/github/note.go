@@ -130,12 +130,6 @@ func (n *note) invited(i *invitation, level int) {
 	n.Invitations = max(n.Invitations, 1)
 }
 
-// over says whether the invitation written down has come to its end.
-func (n *note) over(now time.Time) bool {
-	end, err := time.Parse(time.RFC3339, n.ExpiresAt)
-	return err == nil && !now.Before(end)
-}
-
 func (n *note) text(u user) string {
 	end, _ := time.Parse(time.RFC3339, n.ExpiresAt)
 	return fmt.Sprintf("%s is invited to %s; the invitation expires on %s; accept at %s as %s",
