@@ -217,5 +217,5 @@ func (c Config) writes() []grant.Limit {
 
 // invitations are the limits of one repository.
 func (c Config) invitations() []grant.Limit {
-	return []grant.Limit{{Calls: c.Limits.InvitationsPerDay, Per: c.scaled(day)}}
+	return []grant.Limit{{Calls: c.Limits.InvitationsPerDay, Per: c.scaled(day + placeLife)}}
 }

@@ -150,7 +150,7 @@ fulfillers:
 	if diff := cmp.Diff(want, got.writes()); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]grant.Limit{{Calls: 45, Per: 24 * time.Hour}}, got.invitations()); diff != "" {
+	if diff := cmp.Diff([]grant.Limit{{Calls: 45, Per: 25 * time.Hour}}, got.invitations()); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -101,7 +101,7 @@ func TestTheDaysInvitationsAreSpread(t *testing.T) {
 			continue
 		}
 		e := w.refusal(last, throttled, "throttled")
-		if day := w.g.config.scaled(day); e.Lane != "github:repository:acme/pro" || e.Wait > day || e.Wait <= 0 {
+		if e.Lane != "github:repository:acme/pro" || e.Wait > w.g.config.scaled(day+placeLife) || e.Wait <= 0 {
 			t.Errorf("waits %v for %s", e.Wait, e.Lane)
 		}
 	}
@@ -109,21 +109,56 @@ func TestTheDaysInvitationsAreSpread(t *testing.T) {
 		t.Errorf("%d invitations", n)
 	}
 	w.invited(w.owed(`{"repository":"acme/extra"}`))
-	w.clock.pass(w.g.config.scaled(day))
+	w.clock.pass(w.g.config.scaled(day + placeLife))
 	w.invited(last)
 }
 
 // What a place in the lane is taken for may still have to wait for its turn.
-func TestAPlaceForAnInvitationIsKeptUntilItIsUsed(t *testing.T) {
+func TestAPlaceForAnInvitationIsKeptForAWhile(t *testing.T) {
 	t.Parallel()
-	w := start(t, options{edit: func(c *Config) { c.Limits.InvitationsPerDay = 1 }})
+	w := start(t, options{edit: func(c *Config) { c.Limits.InvitationsPerDay = 1; c.timeFactor = 1 }})
 	lane := fmt.Sprint("github:installation:", w.installation)
-	w.at("GET", "/octocat/permission", func(*http.Request) { _ = w.lanes.Pause(t.Context(), lane, time.Hour, "") })
+	w.at("GET", "/octocat/permission", func(*http.Request) { _ = w.lanes.Pause(t.Context(), lane, 12*time.Hour, "") })
 	for range 3 {
 		w.wants(w.owed(pullPro), throttled, "throttled")
 	}
 	w.lanes.wake()
+	w.clock.pass(placeLife / 2)
 	w.invited(w.owed(pullPro))
+}
+
+// Places taken one day and used the next would meet the next day's.
+func TestNoDaySeesMoreInvitationsThanItHasPlaces(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{token: true, edit: func(c *Config) { c.Limits.InvitationsPerDay = 3; c.timeFactor = 1; c.Limits.Spacing = time.Millisecond }})
+	try := func(n int, class fulfillers.Class, code string) {
+		t.Helper()
+		f := w.owed(pullPro)
+		f.Account.ID = fmt.Sprint(2000 + n)
+		f.Holds[0].Account = f.Account.ID
+		w.wants(f, class, code)
+	}
+	for n := range 6 {
+		w.AddUser(fakegithub.User{ID: int64(2000 + n), Login: fmt.Sprint("user", n)})
+	}
+	for n := range 3 { // each takes a place, and has to wait
+		w.at("GET", "/permission", func(*http.Request) { _ = w.lanes.Pause(t.Context(), "github:token", 12*time.Hour, "") })
+		try(n, throttled, "throttled")
+		w.lanes.wake()
+	}
+	w.clock.pass(23 * time.Hour)
+	try(0, throttled, "throttled") // its place is good for nothing any more
+	w.clock.pass(2 * time.Hour)
+	for n := range 6 {
+		if n < 3 {
+			try(n, required, "invited")
+		} else {
+			try(n, throttled, "throttled")
+		}
+	}
+	if n := w.count("PUT", ""); n != 3 {
+		t.Errorf("%d invitations within a day", n)
+	}
 }
 
 func TestARefusalThatSaysNothingAfterManyInvitationsIsTheCap(t *testing.T) {

@@ -8,6 +8,11 @@ import (
 	"fulfilld/fulfillers"
 )
 
+// placeLife is how long a place for an invitation is good for: writes may have to
+// wait. Places are given for so much longer than a day, so that a day never sees
+// more invitations than it has places.
+const placeLife = time.Hour
+
 func inviteLane(repository string) string { return "github:repository:" + repository }
 
 // write waits for its turn and then does one or more writes: one writer at a
@@ -29,7 +34,7 @@ func (r *repository) write(ctx context.Context, urgent bool, do func() error) er
 }
 
 // invite is write for an invitation, of which a repository takes only so many a
-// day. A place for one is kept until it is used, whatever comes between.
+// day. A place for one is kept for a while, whatever comes between.
 func (r *repository) invite(ctx context.Context, u user, do func() error) error {
 	key := fmt.Sprintf("%s %d", r.asked, u.id)
 	if !r.g.hasPlace(key) {
@@ -48,7 +53,11 @@ func (g *Fulfiller) hasPlace(key string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	taken, ok := g.places[key]
-	return ok && g.now().Sub(taken) < g.config.scaled(day)
+	return ok && g.good(taken)
+}
+
+func (g *Fulfiller) good(taken time.Time) bool {
+	return g.now().Sub(taken) < g.config.scaled(placeLife)
 }
 
 func (g *Fulfiller) keepPlace(key string) {
@@ -56,7 +65,7 @@ func (g *Fulfiller) keepPlace(key string) {
 	defer g.mu.Unlock()
 	g.places[key] = g.now()
 	for other, taken := range g.places {
-		if g.now().Sub(taken) >= g.config.scaled(day) {
+		if !g.good(taken) {
 			delete(g.places, other)
 		}
 	}
