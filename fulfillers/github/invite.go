@@ -14,7 +14,7 @@ const (
 	resends    = 3  // of an invitation that expires: then a person must act
 	manySent   = 40 // so many in a day, and a refusal that says nothing is about the cap
 	quotaWait  = 6 * time.Hour
-	noSeatWait = 6 * time.Hour
+	noSeatWait = time.Hour // one customer is refused for all; the others need not wait long for a seat that was bought
 )
 
 // pursue brings an account in that is not in yet, by the invitations that are
@@ -171,7 +171,7 @@ func (t *task) refusal(err error, owed int) error {
 	case r.says("organization-owned", "repository owner cannot"):
 		return personal(t.repo.asked, r)
 	case r.says("no_seat", "more seat", "seats"):
-		return hold("no_seat", inviteLane(t.repo.asked), noSeatWait, "the organisation of "+t.repo.asked+" has no free seat; buy one or free one", r)
+		return hold("no_seat", seatLane(t.repo.GetOwner().GetLogin()), noSeatWait, "the organisation of "+t.repo.asked+" has no free seat; buy one or free one", r)
 	case r.says("enterprise managed", "managed user", "emu"):
 		return permanent("managed_user", fmt.Sprintf("GitHub lets no account cross the border of an enterprise with managed users: %s cannot join %s", t.user.login, t.repo.asked), r)
 	case r.says("cannot assign"):

@@ -176,7 +176,7 @@ func TestARefusalThatSaysNothingAfterManyInvitationsIsTheCap(t *testing.T) {
 		if _, err := r.put(t.Context(), user{login: login}, 1); err != nil {
 			t.Fatal(err)
 		}
-		w.g.usePlace("", "acme/pro")
+		w.g.usePlace("", "acme/pro", true)
 	}
 	quota := func(f fakegithub.Fault) {
 		t.Helper()
@@ -185,12 +185,80 @@ func TestARefusalThatSaysNothingAfterManyInvitationsIsTheCap(t *testing.T) {
 		if e := w.refusal(w.owed(pullPro), throttled, "invitation_quota"); e.Wait != 6*time.Hour || e.Lane != "github:repository:acme/pro" {
 			t.Errorf("waits %v for %s", e.Wait, e.Lane)
 		}
+		if got := w.lanes.resting("github:repository:acme/pro"); got != 6*time.Hour {
+			t.Errorf("it rests %v", got)
+		}
+		w.lanes.wake()
 	}
 	quota(fakegithub.Fault{Kind: fakegithub.LateRemoval}) // none: the fake's own refusal
 	quota(fakegithub.Fault{Kind: fakegithub.Custom, Status: 422, Body: `{"message":"Validation Failed"}`})
 	w.g = open
 	quota(fakegithub.Fault{Kind: fakegithub.Custom, Status: 403, Body: `{"message":"Forbidden"}`})
 	w.revoked(w.owed(pullPro)) // which nothing holds up
+}
+
+// What GitHub did not take is not counted either.
+func TestOneCustomerIsRefusedForAll(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status     int
+		body       string
+		code, lane string
+		wait       time.Duration
+		extra      int // how many more tries another repository of the organisation takes
+	}{
+		"NoSeat": {422, `{"message":"Validation Failed","errors":[{"code":"no_seat"}]}`, "no_seat", "github:organization:acme", noSeatWait, 0},
+		"Policy": {403, `{"message":"Outside collaborators are disabled for this organization"}`, "policy", "github:repository:acme/pro", operatorWait, 1},
+		"Quota":  {422, `{"message":"Validation Failed","errors":["spam"]}`, "invitation_quota", "github:repository:acme/pro", quotaWait, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, options{token: true, edit: func(c *Config) { c.timeFactor, c.Limits.Spacing = 1, time.Millisecond; c.Limits.InvitationsPerDay = 3 }})
+			lift := w.Inject(fakegithub.Fault{Kind: fakegithub.Custom, Status: c.status, Body: c.body, Match: fakegithub.Match{Method: "PUT"}})
+			f := w.owed(pullPro)
+			for range 3 { // more often than there are places
+				if e := w.refusal(f, throttled, c.code); e.Lane != c.lane || w.lanes.resting(c.lane) != c.wait {
+					t.Errorf("%+v; %v", e, w.lanes.rests)
+				}
+				w.lanes.wake()
+			}
+			_ = w.refusal(f, throttled, c.code)
+			n := w.count("PUT", "")
+			for i := range 5 {
+				other := w.owed(pullPro)
+				other.Account.ID = fmt.Sprint(w.AddUser(fakegithub.User{Login: fmt.Sprint("user", i)}))
+				other.Holds[0].Account = other.Account.ID
+				if e := w.refusal(other, throttled, "throttled"); e.Lane != c.lane {
+					t.Errorf("%+v", e)
+				}
+			}
+			_, _ = w.g.Grant(t.Context(), w.owed(`{"repository":"acme/extra"}`))
+			if got := w.count("PUT", "") - n; got != c.extra {
+				t.Errorf("%d more were refused, want %d", got, c.extra)
+			}
+			w.revoked(f) // which nothing holds up
+			lift()
+			w.lanes.wake()
+			if w.g.invitedLately("acme/pro", 0) != 0 {
+				t.Error("what was refused counts as sent")
+			}
+			w.invited(f)
+		})
+	}
+}
+
+// Those who were on their way already see it, too.
+func TestWhoHasAPlaceInTheLaneSeesThatItRests(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	w.at("GET", "/octocat/permission", func(*http.Request) {
+		w.g.keepPlace(fmt.Sprint("acme/pro ", octocat))
+		_ = w.lanes.Pause(t.Context(), "github:repository:acme/pro", time.Hour, "")
+	})
+	w.wants(w.owed(pullPro), throttled, "throttled")
+	if w.writes() != 0 {
+		t.Errorf("%d writes", w.writes())
+	}
 }
 
 func TestRefusalsSayWhoHasToDoWhat(t *testing.T) {

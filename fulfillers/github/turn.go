@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"fulfilld/fulfillers"
@@ -14,6 +15,9 @@ import (
 const placeLife = time.Hour
 
 func inviteLane(repository string) string { return "github:repository:" + repository }
+
+// seatLane is what rests while an organisation has no seat for anybody.
+func seatLane(owner string) string { return "github:organization:" + strings.ToLower(owner) }
 
 // write waits for its turn and then does one or more writes: one writer at a
 // time for each installation, below its limits. Revokes are urgent.
@@ -34,8 +38,12 @@ func (r *repository) write(ctx context.Context, urgent bool, do func() error) er
 }
 
 // invite is write for an invitation, of which a repository takes only so many a
-// day. A place for one is kept for a while, whatever comes between.
+// day. A place for one is kept for a while, whatever comes between, unless GitHub
+// may have taken the invitation.
 func (r *repository) invite(ctx context.Context, u user, do func() error) error {
+	if err := r.invites(ctx); err != nil {
+		return err
+	}
 	key := fmt.Sprintf("%s %d", r.asked, u.id)
 	if !r.g.hasPlace(key) {
 		if err := fulfillers.Enter(ctx, r.g.lanes, inviteLane(r.asked), r.g.config.invitations(), false); err != nil {
@@ -44,9 +52,38 @@ func (r *repository) invite(ctx context.Context, u user, do func() error) error 
 		r.g.keepPlace(key)
 	}
 	return r.write(ctx, false, func() error {
-		r.g.usePlace(key, r.asked)
-		return do()
+		if err := r.invites(ctx); err != nil { // whoever had the turn before may have been refused
+			return err
+		}
+		err := do()
+		if !saysNo(err) {
+			r.g.usePlace(key, r.asked, err == nil)
+		}
+		r.heed(ctx, err)
+		return err
 	})
+}
+
+// invites says no while there is no use in asking.
+func (r *repository) invites(ctx context.Context) error {
+	for _, lane := range []string{inviteLane(r.asked), seatLane(r.GetOwner().GetLogin())} {
+		wait, err := r.g.lanes.Pass(ctx, lane, nil, false)
+		switch {
+		case err != nil:
+			return fulfillers.Transient("lane", err)
+		case wait > 0:
+			return fulfillers.Throttled(lane, wait, fmt.Errorf("%s rests; `fulfilld alarms` says why", lane))
+		}
+	}
+	return nil
+}
+
+// heed has everybody wait for what one was refused for, so that not each of them
+// is refused.
+func (r *repository) heed(ctx context.Context, err error) {
+	if e := fulfillers.Classify(err); e != nil && e.Class == fulfillers.ClassThrottled && e.Lane != "" && e.Lane != r.by.lane && saysNo(err) {
+		_ = r.g.lanes.Pause(ctx, e.Lane, e.Wait, strings.TrimPrefix(e.Text, "github: "))
+	}
 }
 
 func (g *Fulfiller) hasPlace(key string) bool {
@@ -71,11 +108,13 @@ func (g *Fulfiller) keepPlace(key string) {
 	}
 }
 
-func (g *Fulfiller) usePlace(key, repository string) {
+func (g *Fulfiller) usePlace(key, repository string, taken bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.places, key)
-	g.sent[repository] = append(g.lately(repository), g.now())
+	if taken {
+		g.sent[repository] = append(g.lately(repository), g.now())
+	}
 }
 
 // lately are the times of the last day's invitations. g.mu is held.
