@@ -24,7 +24,7 @@ type caller struct {
 	http   *http.Client
 	secret func(context.Context) (string, error) // what signs a request; nil where http does
 	forget func()                                // drops a token that is kept; nil where none is
-	turn   chan struct{}                         // who has it may write
+	turn   *turn                                 // who has it may write
 }
 
 // renew drops a token that is kept.
@@ -37,7 +37,7 @@ func (c *caller) renew() {
 func (g *Fulfiller) authenticate() {
 	if secret := g.config.Token; !secret.IsZero() {
 		g.own = &caller{
-			lane: "github:token", http: g.http, turn: make(chan struct{}, 1),
+			lane: "github:token", http: g.http, turn: newTurn(),
 			secret: func(context.Context) (string, error) { return secret.Reveal(), nil },
 		}
 		return
@@ -121,7 +121,7 @@ func (g *Fulfiller) newInstallation(id int64) *caller {
 	m := &mint{g: g, id: id, busy: make(chan struct{}, 1)}
 	m.by = &caller{
 		lane: fmt.Sprintf("github:installation:%d", id), http: g.http,
-		secret: m.token, forget: m.forget, turn: make(chan struct{}, 1),
+		secret: m.token, forget: m.forget, turn: newTurn(),
 	}
 	return m.by
 }

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fulfilld/fulfillers"
@@ -86,6 +88,56 @@ func TestOneRefusalDoesNotHoldUpOtherInstallations(t *testing.T) {
 		lift()
 		w.lanes.wake()
 	}
+}
+
+func TestWritesAreSpacedAfterASlowOneToo(t *testing.T) {
+	t.Parallel()
+	const spacing = 40 * time.Millisecond
+	w := start(t, options{edit: func(c *Config) { c.Limits.Spacing = spacing * 1000 }}) // the test's clock is that fast
+	w.Inject(fakegithub.Fault{Kind: fakegithub.Slow, Wait: 6 * spacing, Times: 1, Match: fakegithub.Match{Method: "PUT"}})
+	var all sync.WaitGroup
+	for n := range 5 {
+		f := w.owed(pullPro)
+		f.Account.ID = fmt.Sprint(w.AddUser(fakegithub.User{Login: fmt.Sprint("user", n)}))
+		f.Holds[0].Account = f.Account.ID
+		all.Go(func() { _, _ = w.g.Grant(t.Context(), f) })
+	}
+	all.Wait()
+	puts := w.Requests(fakegithub.Match{Method: "PUT"})
+	if len(puts) != 5 {
+		t.Errorf("%d invitations", len(puts))
+	}
+	for n := 1; n < len(puts); n++ {
+		if gap := puts[n].At.Sub(puts[n-1].At); gap < spacing/4 {
+			t.Errorf("write %d came %v after the one before", n, gap)
+		}
+	}
+}
+
+// Whoever was there before.
+func TestWhoIsUrgentHasTheTurnFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		u := newTurn()
+		if err := u.take(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		order := make(chan bool, 6)
+		for n := range 6 {
+			go func() {
+				_ = u.take(t.Context(), n >= 3)
+				order <- n >= 3
+				u.leave()
+			}()
+			synctest.Wait() // until it stands in the queue
+		}
+		u.leave()
+		for n := range 6 {
+			if urgent := <-order; urgent != (n < 3) {
+				t.Errorf("%d: urgent %v", n, urgent)
+			}
+		}
+	})
 }
 
 func TestTheDaysInvitationsAreSpread(t *testing.T) {

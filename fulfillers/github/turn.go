@@ -19,8 +19,44 @@ func inviteLane(repository string) string { return "github:repository:" + reposi
 // seatLane is what rests while an organisation has no seat for anybody.
 func seatLane(owner string) string { return "github:organization:" + strings.ToLower(owner) }
 
+// turn is who may write: one at a time, and those first for whom it is urgent.
+type turn struct {
+	free   chan struct{} // nobody has it
+	urgent chan struct{} // it is handed over
+	began  time.Time     // the last write; who has the turn may use it
+}
+
+func newTurn() *turn {
+	t := &turn{free: make(chan struct{}, 1), urgent: make(chan struct{})}
+	t.free <- struct{}{}
+	return t
+}
+
+func (t *turn) take(ctx context.Context, urgent bool) error {
+	var handed chan struct{} // to nobody else
+	if urgent {
+		handed = t.urgent
+	}
+	select {
+	case <-t.free:
+	case <-handed:
+	case <-ctx.Done():
+		return fulfillers.Transient("cancelled", fmt.Errorf("github: %w", ctx.Err()))
+	}
+	return nil
+}
+
+func (t *turn) leave() {
+	select {
+	case t.urgent <- struct{}{}:
+	default:
+		t.free <- struct{}{}
+	}
+}
+
 // write waits for its turn and then does one or more writes: one writer at a
-// time for each installation, below its limits. Revokes are urgent.
+// time for each installation, below its limits. Revokes are urgent. Places in the
+// lane pass while a write is slow, so the turn has a spacing of its own.
 func (r *repository) write(ctx context.Context, urgent bool, do func() error) error {
 	if err := r.writable(); err != nil {
 		return err
@@ -28,12 +64,15 @@ func (r *repository) write(ctx context.Context, urgent bool, do func() error) er
 	if err := fulfillers.Enter(ctx, r.g.lanes, r.by.lane, r.g.config.writes(), urgent); err != nil {
 		return err
 	}
-	select { // only the write itself is waited for here: what is urgent is soon through
-	case r.by.turn <- struct{}{}:
-	case <-ctx.Done():
-		return fulfillers.Transient("cancelled", fmt.Errorf("github: %w", ctx.Err()))
+	t := r.by.turn
+	if err := t.take(ctx, urgent); err != nil {
+		return err
 	}
-	defer func() { <-r.by.turn }()
+	defer t.leave()
+	if err := sleep(ctx, r.g.config.scaled(r.g.config.Limits.Spacing)-time.Since(t.began)); err != nil {
+		return err
+	}
+	t.began = time.Now()
 	return do()
 }
 
