@@ -14,26 +14,46 @@ import (
 )
 
 // Identify implements fulfillers.Resourceful. What is not a login or a number
-// never comes into a URL, nor into an error: people write addresses there.
+// never comes into a URL, nor into an error: people write addresses there. A login
+// may be all digits, so digits that name one account and number another are asked
+// about: who says them cannot be seen here, and the other is a stranger.
 func (g *Fulfiller) Identify(ctx context.Context, words string) (grant.Account, error) {
-	words = strings.TrimPrefix(strings.TrimSpace(words), "https://github.com/")
-	words = strings.TrimSuffix(strings.TrimPrefix(words, "@"), "/")
-	path := "users/" + words
-	switch {
-	case idForm.MatchString(words):
-		path = "user/" + words
-	case !loginForm.MatchString(words):
+	words = strings.TrimSpace(words)
+	name := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(words, "https://github.com/"), "@"), "/")
+	if !loginForm.MatchString(name) {
 		return grant.Account{}, fulfillers.ActionRequired("bad_account", "github: that is no GitHub user name; write the name as in https://github.com/NAME")
 	}
 	by, err := g.anyone(ctx)
 	if err != nil {
 		return grant.Account{}, err
 	}
+	named, err := g.person(ctx, by, "users/", name)
+	if name != words || !idForm.MatchString(name) || err != nil && !isNobody(err) {
+		return named, err
+	}
+	numbered, err2 := g.person(ctx, by, "user/", name)
+	switch {
+	case err2 != nil && !isNobody(err2):
+		return grant.Account{}, err2
+	case err != nil && err2 != nil:
+		return grant.Account{}, err
+	case err != nil:
+		return numbered, nil
+	case err2 == nil && named.ID != numbered.ID:
+		return grant.Account{}, fulfillers.ActionRequired("ambiguous_account", fmt.Sprintf(
+			"github: %s may be the account of that name, whose number is %s, or %s, whose number it is; write https://github.com/%[1]s or https://github.com/%[3]s, or link github:%[2]s or github:%[3]s",
+			name, named.ID, numbered.Name))
+	}
+	return named, nil
+}
+
+// person looks a person's account up.
+func (g *Fulfiller) person(ctx context.Context, by *caller, path, name string) (grant.Account, error) {
 	var u github.User
-	_, err = g.call(ctx, by, http.MethodGet, path, nil, &u)
+	_, err := g.call(ctx, by, http.MethodGet, path+name, nil, &u)
 	switch {
 	case isMissing(err):
-		return grant.Account{}, fulfillers.ActionRequired("no_such_account", fmt.Sprintf("github: GitHub knows no account %s; correct the GitHub user name, or link the account", words))
+		return grant.Account{}, fulfillers.ActionRequired("no_such_account", fmt.Sprintf("github: GitHub knows no account %s; correct the GitHub user name, or link the account", name))
 	case err != nil:
 		return grant.Account{}, err
 	case u.GetID() <= 0:
@@ -42,6 +62,11 @@ func (g *Fulfiller) Identify(ctx context.Context, words string) (grant.Account, 
 		return grant.Account{}, notAPerson()
 	}
 	return grant.Account{Provider: provider, ID: fmt.Sprint(u.GetID()), Name: u.GetLogin()}, nil
+}
+
+func isNobody(err error) bool {
+	e := fulfillers.Classify(err)
+	return e != nil && e.Class == fulfillers.ClassActionRequired
 }
 
 // anyone is a caller who may look an account up, of whichever installation.

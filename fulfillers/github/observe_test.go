@@ -1,6 +1,7 @@
 package github
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +94,45 @@ func TestAccountsAreIdentifiedByNameOrNumber(t *testing.T) {
 				t.Errorf("%q: %+v, %v", words, got, err)
 			}
 		}
+	}
+}
+
+func TestDigitsThatNameOneAccountAndNumberAnotherAreAskedAbout(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{token: true})
+	id := func(words string) string {
+		t.Helper()
+		a, err := w.g.Identify(t.Context(), words)
+		if err != nil {
+			t.Fatalf("%s: %v", words, err)
+		}
+		return a.ID
+	}
+	buyer := w.AddUser(fakegithub.User{ID: 4711, Login: "583231"})
+	_, err := w.g.Identify(t.Context(), " 583231 ")
+	w.is(err, required, "ambiguous_account", "number is 4711", "octocat", "https://github.com/583231", "link github:4711 or github:octocat")
+	for words, want := range map[string]string{"@583231": "4711", "https://github.com/583231": "4711", "4711": "4711", "octocat": "583231"} {
+		if got := id(words); got != want {
+			t.Errorf("%s: %s, want %s", words, got, want)
+		}
+	}
+	w.Inject(fakegithub.Fault{Kind: fakegithub.ServerError, Times: 1, Match: fakegithub.Match{Path: "/user/*"}})
+	_, err = w.g.Identify(t.Context(), "583231")
+	w.is(err, transient, "refused")
+	w.Inject(fakegithub.Fault{Kind: fakegithub.ServerError, Times: 1, Match: fakegithub.Match{Path: "/users/*"}})
+	_, err = w.g.Identify(t.Context(), "583231")
+	w.is(err, transient, "refused")
+	w.DeleteUser(octocat)
+	if got := id("583231"); got != "4711" {
+		t.Errorf("%s", got)
+	}
+	w.RenameAccount(buyer, "4711") // named as it is numbered
+	if got := id("4711"); got != "4711" {
+		t.Errorf("%s", got)
+	}
+	long := w.AddUser(fakegithub.User{Login: strings.Repeat("9", 30)}) // no number is so long
+	if got := id(strings.Repeat("9", 30)); got != fmt.Sprint(long) {
+		t.Errorf("%s", got)
 	}
 }
 
