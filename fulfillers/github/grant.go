@@ -160,6 +160,7 @@ func (t *task) adjust(ctx context.Context, have access, owed int) error {
 		t.note.nothingToDo(accessOther, have.level)
 		return nil
 	case have.level == owed:
+		t.note.Also = ""
 		t.accept(owed)
 		return nil
 	}

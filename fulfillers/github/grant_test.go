@@ -219,6 +219,37 @@ func TestAnAdministratorIsLoweredWhoseMakingWasNotAnswered(t *testing.T) {
 	w.role(w.pro, fakegithub.Read)
 }
 
+func TestAnAdministratorIsLoweredWhoseInvitationWasRaisedWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.invited(w.owed(pullPro))
+	lift := w.Inject(fakegithub.Fault{Kind: fakegithub.LostAnswer, Match: fakegithub.Match{Method: "PATCH"}})
+	f.Holds[0].Level = admin
+	f = w.wants(f, transient, "network")
+	lift()
+	w.accept(w.pro)
+	f.Holds[0].Level = 1
+	w.granted(f)
+	w.role(w.pro, fakegithub.Read)
+}
+
+// GitHub may show for a while what was there before.
+func TestWhatOthersGaveIsForgottenWhenItIsGone(t *testing.T) {
+	t.Parallel()
+	w := start(t, options{})
+	f := w.invited(w.owed(pullPro))
+	w.accept(w.pro)
+	f = w.granted(f)
+	w.AddTeam(fakegithub.Team{Org: "acme", Slug: "crew", Members: []int64{octocat}, Repositories: map[int64]fakegithub.Role{w.pro: fakegithub.Maintain}})
+	if f = w.granted(f); first(t, f)["also"] != "maintain" {
+		t.Errorf("%v", f.Properties)
+	}
+	w.RemoveTeam("acme", "crew")
+	if f = w.granted(f); first(t, f)["also"] != nil {
+		t.Errorf("%v", f.Properties)
+	}
+}
+
 func TestARefusedPermissionWasNotGiven(t *testing.T) {
 	t.Parallel()
 	w := start(t, options{})

@@ -66,6 +66,9 @@ func (t *task) over(expired bool) error {
 
 // await is for an invitation that is there.
 func (t *task) await(ctx context.Context, i *invitation, owed int) error {
+	if owed > t.hold.Before { // even if the answer is lost
+		t.given.Permission = permissionOf(max(levelOf(t.given.Permission), owed))
+	}
 	if i.level() != owed {
 		if err := t.repo.write(ctx, false, func() error { return t.repo.patch(ctx, i, owed) }); err != nil {
 			return err
