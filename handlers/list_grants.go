@@ -109,6 +109,7 @@ type fulfilmentItem struct {
 type attemptItem struct {
 	Action       grant.Action `json:"action"`
 	Error        *lastError   `json:"error"`
+	Remark       string       `json:"remark,omitempty"` // on what succeeded
 	Count        int64        `json:"count"`
 	FirstAt      stamp        `json:"first_at"`
 	LastAt       stamp        `json:"last_at"`
@@ -133,9 +134,13 @@ func fulfilmentOf(f grant.FulfilmentView) fulfilmentItem {
 		DueAt: stamp(f.DueAt), DoneAt: stamp(f.DoneAt), LastError: errorOf(f.LastError), Properties: object(f.Properties, "{}"),
 	}
 	for _, a := range f.Journal {
-		item.Journal = append(item.Journal, attemptItem{
-			Action: a.Action, Error: errorOf(a.Trouble), Count: a.Count, FirstAt: stamp(a.First), LastAt: stamp(a.Last), Milliseconds: a.Took.Milliseconds(),
-		})
+		it := attemptItem{Action: a.Action, Count: a.Count, FirstAt: stamp(a.First), LastAt: stamp(a.Last), Milliseconds: a.Took.Milliseconds()}
+		if a.Trouble.Class == "" {
+			it.Remark = a.Trouble.Text
+		} else {
+			it.Error = errorOf(a.Trouble)
+		}
+		item.Journal = append(item.Journal, it)
 	}
 	return item
 }

@@ -231,8 +231,12 @@ func (t *tx) record(h grant.Held, o grant.Outcome) (rec recorded, err error) {
 	}
 	seen := []any{h.ID, h.Token, h.Generation, flag(o.Done), properties, string(o.Applied)}
 	atOnce := !o.DueAt.IsZero() && !o.DueAt.After(time.Now()) // by the database's clock, which may lag behind ours
+	failure := o.Text
+	if o.Class == "" { // a remark on what succeeded is the journal's alone
+		failure = ""
+	}
 	n, err := t.exec(recordUnchanged, append(seen, string(o.State), micros(o.DueAt),
-		o.Attempts, micros(o.Since), o.Class, o.Code, o.Text, h.Verdict.Because, flag(atOnce), h.Starts)...)
+		o.Attempts, micros(o.Since), o.Class, o.Code, failure, h.Verdict.Because, flag(atOnce), h.Starts)...)
 	if err != nil || n > 0 {
 		if atOnce {
 			rec.again = &grant.Due{ID: h.ID, Kind: h.Kind, Generation: h.Generation, Starts: h.Starts, Revoke: o.State == grant.Revoking}

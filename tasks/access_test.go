@@ -34,6 +34,24 @@ func TestAccessIsAUnion(t *testing.T) {
 	s.state("g", grant.Revoked)
 }
 
+func TestARemarkOnASuccessIsInTheJournal(t *testing.T) {
+	s := newSchool(t)
+	s.remark = "the back door is not ours"
+	s.sell("g", "ada", rooms{[]string{"lab"}, 1})
+	s.link("ada", "7")
+	s.until(map[string]int{"7 lab": 1})
+	s.end("g", "ada")
+	s.state("g", grant.Revoked)
+	g, err := s.ledger.Grant(t.Context(), "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := g.Fulfilments[0]
+	if last := f.Journal[len(f.Journal)-1]; last.Trouble != (grant.Trouble{Text: s.remark}) || f.LastError != (grant.Trouble{}) {
+		t.Errorf("journal %+v, last error %+v", last, f.LastError)
+	}
+}
+
 func TestTwoCustomersWithOneAccount(t *testing.T) {
 	s := newSchool(t)
 	s.sell("g", "ada", rooms{[]string{"lab"}, 1})

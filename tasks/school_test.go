@@ -27,6 +27,7 @@ type campus struct {
 	history []string       // what was changed, in order
 	refuse  error          // what Grant says instead of granting
 	looked  int            // how often somebody observed
+	remark  string         // on each Revoke
 }
 
 type rooms struct {
@@ -78,9 +79,12 @@ func (c *campus) Grant(_ context.Context, f grant.Fulfilment) (grant.Properties,
 	return grant.Properties{"invited": false}, nil
 }
 
-func (c *campus) Revoke(_ context.Context, f grant.Fulfilment) error {
+func (c *campus) Revoke(ctx context.Context, f grant.Fulfilment) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.remark != "" {
+		fulfillers.Remark(ctx, c.remark)
+	}
 	for _, h := range f.Holds {
 		c.set(h)
 	}

@@ -50,8 +50,9 @@ func (w *Worker) Work(ctx context.Context, id string) error {
 	}
 	act := decide(f)
 	started := time.Now()
-	did, err := w.act(ctx, act, &f)
-	did.took = time.Since(started)
+	heard, said := fulfillers.WithRemarks(ctx)
+	did, err := w.act(heard, act, &f)
+	did.took, did.said = time.Since(started), said()
 	return w.record(ctx, f, act, did, err)
 }
 
@@ -62,6 +63,7 @@ type deed struct {
 	works bool      // what was granted does, whatever came of letting go
 	wait  time.Time // nothing was done: it is to be done then
 	took  time.Duration
+	said  string // of what succeeded
 }
 
 // through sees a fulfilment of a local kind through in one commit. When that
@@ -227,6 +229,9 @@ func conclude(ctx context.Context, f grant.Held, act grant.Action, did deed, cau
 	if cause == nil && act == grant.DoGrant {
 		o.Applied = f.Target.Params
 	}
+	if cause == nil {
+		o.Text = did.said
+	}
 	return o
 }
 
@@ -245,6 +250,9 @@ func (w *Worker) report(f grant.Held, o grant.Outcome, lost bool, cause error) {
 	}
 	if lost {
 		attrs = append(attrs, slog.Bool("lease_lost", true))
+	}
+	if cause == nil && o.Text != "" {
+		attrs = append(attrs, slog.String("remark", o.Text))
 	}
 	if cause != nil {
 		level = slog.LevelWarn

@@ -24,6 +24,7 @@ type shownFulfilment struct {
 	Journal   []struct {
 		Action       string
 		Error        *trouble
+		Remark       string
 		Count        int
 		LastAt       *time.Time `json:"last_at"`
 		Milliseconds int64      `json:"took_ms"`
@@ -168,8 +169,11 @@ func showJournal(w io.Writer, fs []shownFulfilment) error {
 	for _, f := range fs {
 		for _, a := range f.Journal {
 			outcome := "done"
-			if a.Error != nil {
+			switch {
+			case a.Error != nil:
 				outcome = a.Error.String()
+			case a.Remark != "":
+				outcome += ": " + a.Remark
 			}
 			t.row(when(a.LastAt), f.Kind, a.Action, fmt.Sprint(a.Count), (time.Duration(a.Milliseconds) * time.Millisecond).String(), outcome)
 		}

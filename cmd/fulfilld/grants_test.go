@@ -63,7 +63,7 @@ func TestShowExplainsAGrant(t *testing.T) {
 		  {"provider":"github","resource":"acme/old","account_id":"583231","level":1,"others":0,"origin":"platform","before":0}],
 		 "journal":[{"action":"grant","error":{"class":"permanent","code":"no_such_repository","text":"acme/gone does not exist"},"count":2,"last_at":"`+ago(time.Hour+time.Minute)+`","took_ms":1234}]},
 		{"kind":"license_keys","state":"granted","because":"subscription_active","attempts":0,"since":null,"due_at":null,"done_at":"`+ago(72*time.Hour)+`","last_error":null,
-		 "journal":[{"action":"grant","error":null,"count":1,"last_at":"`+ago(72*time.Hour)+`","took_ms":7}]}]`)
+		 "journal":[{"action":"grant","error":null,"remark":"it had one","count":1,"last_at":"`+ago(72*time.Hour)+`","took_ms":7}]}]`)
 	o := newOffice(t, map[string]answer{"GET /v1/benefit-grants/" + someID: {200, body}, "POST /v1/benefit-grants/" + someID + "/retry": {200, body}})
 	out, err := o.say(t, "grants", "show", someID)
 	if err != nil {
@@ -93,7 +93,7 @@ license_keys
 
 JOURNAL  KIND               ACTION  TIMES  TOOK    OUTCOME
 1h ago   github_repository  grant   2      1.234s  permanent no_such_repository: acme/gone does not exist
-3d ago   license_keys       grant   1      7ms     done
+3d ago   license_keys       grant   1      7ms     done: it had one
 `
 	if diff := cmp.Diff(want, out); diff != "" {
 		t.Error(diff)

@@ -107,6 +107,9 @@ func (r *repository) expel(ctx context.Context, u user) error {
 		return err
 	case have.direct || left:
 		return fulfillers.Transient("still_there", fmt.Errorf("github: %s still shows %s", r.name, u.login))
+	case have.level > 0:
+		fulfillers.Remark(ctx, fmt.Sprintf("github: %s still has %s on %s, by a team, a base role or ownership, or because everybody has: that is not ours to take",
+			u.login, permissionOf(have.level), r.name))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -176,9 +177,15 @@ func TestAccessOfATeamOutlivesOurs(t *testing.T) {
 	w.accept(w.pro)
 	f = w.granted(f)
 	w.AddTeam(fakegithub.Team{Org: "acme", Slug: "crew", Members: []int64{octocat}, Repositories: map[int64]fakegithub.Role{w.pro: fakegithub.Triage}})
-	w.revoked(f)
+	ctx, said := fulfillers.WithRemarks(t.Context())
+	if err := w.g.Revoke(ctx, let(f)); err != nil {
+		t.Fatal(err)
+	}
 	if w.role(w.pro, ""); w.Access(w.pro, octocat) != fakegithub.Triage {
 		t.Errorf("access %s", w.Access(w.pro, octocat))
+	}
+	if text := said(); !strings.Contains(text, "octocat still has triage on acme/pro, by a team") {
+		t.Errorf("said %q", text)
 	}
 }
 
