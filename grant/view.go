@@ -37,6 +37,7 @@ type GrantFilter struct {
 type LicenseKeyFilter struct {
 	OrganizationIDs, BenefitIDs, CustomerIDs, MemberIDs []string
 	Statuses                                            []string // see [LicenseKey.Status]
+	Sort                                                []Sorting
 }
 
 // EventFilter chooses events; an empty field chooses all.

@@ -44,7 +44,7 @@ func listLicenseKeys(l LicenseKeyList) endpoint {
 		q := queryOf(r)
 		f := grant.LicenseKeyFilter{
 			OrganizationIDs: q.ids("organization_id"), BenefitIDs: q.ids("benefit_id"), CustomerIDs: q.ids("customer_id"),
-			Statuses: words(q, "status", keyStatuses...),
+			Statuses: words(q, "status", keyStatuses...), Sort: q.sorting("created_at"),
 		}
 		p := q.page()
 		if err := q.err(); err != nil {

@@ -37,6 +37,21 @@ func (l *Ledger) Member(ctx context.Context, id string) (m grant.Member, err err
 	return m, err
 }
 
+// MembersOf returns a customer's members who are not deleted, those the shop spoke
+// of last first.
+func (l *Ledger) MembersOf(ctx context.Context, customer string) ([]grant.Member, error) {
+	rows, err := l.read.rows(ctx, `SELECT m.id, m.customer_id, m.body FROM members m WHERE m.customer_id = $1 AND m.deleted_at = 0 ORDER BY m.ver_at DESC, m.id DESC`, customer)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(r rowScanner) (m grant.Member, err error) {
+		var body string
+		err = r.Scan(&m.ID, &m.CustomerID, &body)
+		m.Body = raw(body)
+		return m, err
+	})
+}
+
 // Customer returns a customer, a deleted one too.
 func (l *Ledger) Customer(ctx context.Context, id string) (grant.Customer, error) {
 	s := selection{from: "customers c"}

@@ -20,7 +20,8 @@ const (
 	withCustomer   = ` LEFT JOIN customers c ON c.id = k.customer_id`
 )
 
-// LicenseKeys lists license keys, the oldest first as on the platform, and counts them.
+// LicenseKeys lists license keys and counts them. They can be sorted by created_at
+// (the default, oldest first, as on the platform).
 func (l *Ledger) LicenseKeys(ctx context.Context, f grant.LicenseKeyFilter, p grant.Page) ([]grant.LicenseKeyView, int64, error) {
 	s := selection{from: `license_keys k` + withCustomer}
 	in(&s, "k.organization_id", f.OrganizationIDs)
@@ -41,7 +42,8 @@ func (l *Ledger) LicenseKeys(ctx context.Context, f grant.LicenseKeyFilter, p gr
 		}
 		s.and("(" + strings.Join(any, " OR ") + ")")
 	}
-	return list(ctx, l, s, keyViewColumns, " ORDER BY k.created_at, k.id", p, scanLicenseKeyView)
+	order := orderBy(map[string]string{"created_at": "k.created_at"}, f.Sort, "k.created_at", "k.id")
+	return list(ctx, l, s, keyViewColumns, order, p, scanLicenseKeyView)
 }
 
 // keysOf are the ids of the keys that grants of these may have: they follow from
@@ -57,21 +59,6 @@ func (l *Ledger) keysOf(ctx context.Context, customers, members []string) ([]str
 	return collect(rows, func(r rowScanner) (id string, err error) {
 		err = r.Scan(&id)
 		return licenseID(id), err
-	})
-}
-
-// MembersOf returns a customer's members who are not deleted, those the shop spoke
-// of last first.
-func (l *Ledger) MembersOf(ctx context.Context, customer string) ([]grant.Member, error) {
-	rows, err := l.read.rows(ctx, `SELECT m.id, m.customer_id, m.body FROM members m WHERE m.customer_id = $1 AND m.deleted_at = 0 ORDER BY m.ver_at DESC, m.id DESC`, customer)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, func(r rowScanner) (m grant.Member, err error) {
-		var body string
-		err = r.Scan(&m.ID, &m.CustomerID, &body)
-		m.Body = raw(body)
-		return m, err
 	})
 }
 

@@ -101,6 +101,7 @@ func TestLicenseKeysAreFilteredAndWhole(t *testing.T) {
 			want string
 		}{
 			{grant.LicenseKeyFilter{}, "k1 k2 k3 k4"},
+			{grant.LicenseKeyFilter{Sort: []grant.Sorting{{By: "created_at", Descending: true}}}, "k4 k3 k2 k1"},
 			{grant.LicenseKeyFilter{Statuses: []string{"granted"}}, "k1"},
 			{grant.LicenseKeyFilter{Statuses: []string{"disabled", "granted"}}, "k1 k2"},
 			{grant.LicenseKeyFilter{Statuses: []string{"revoked"}}, "k3 k4"},

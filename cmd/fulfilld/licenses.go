@@ -116,6 +116,7 @@ func licensesList(connect connector) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q := p.query()
 			q["status"] = statuses
+			q.Set("sorting", "-created_at")
 			if err := errors.Join(byID(q, "customer_id", customer), byID(q, "benefit_id", benefit)); err != nil {
 				return err
 			}

@@ -1,0 +1,2 @@
+-- +goose Up
+CREATE INDEX members_customer ON members (customer_id);
