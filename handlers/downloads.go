@@ -1,20 +1,18 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"mime"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
 
 	"fulfilld/grant"
-	"fulfilld/internal/bucket"
 	"fulfilld/internal/signed"
 )
 
@@ -77,18 +75,18 @@ func (f *Files) send(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Content-Type", d.MIMEType)
 	h.Set("Content-Disposition", disposition(d.Name))
 	h.Set("ETag", strong(d.SHA256))
-	admit := func() error {
+	admit := func(resumed bool) error {
 		if r.Method == http.MethodHead {
 			return nil
 		}
-		return f.count(r.Context(), fulfilment, d)
+		return f.count(r.Context(), fulfilment, d, resumed)
 	}
 	url, err := f.Blobs.Presigned(ctx, d.Blob, disposition(d.Name), d.MIMEType, presignedFor)
 	switch {
 	case err != nil:
 		return fmt.Errorf("sign the address of file %s: %w", d.ID, err)
 	case url == "":
-		return f.serve(w, r, d, admit)
+		return f.serve(w, r, fulfilment, d, admit)
 	}
 	return elsewhere(w, r, d, url, admit)
 }
@@ -109,40 +107,65 @@ func (f *Files) linked(ctx context.Context, token string) (fulfilment string, d 
 		return "", d, noLink
 	}
 	fulfilment = grant.FulfilmentID(grantID, downloadables)
-	d, err = f.Ledger.Download(ctx, fulfilment, file)
-	if errors.Is(err, grant.ErrNotFound) || err == nil && !d.Owed {
-		return "", d, goneFile
-	}
+	d, err = f.owed(ctx, fulfilment, file)
 	return fulfilment, d, err
 }
 
-// count counts a download. What is asked for within a link's life of its beginning
-// belongs to it: ranges, resumes, a second try.
-func (f *Files) count(ctx context.Context, fulfilment string, d grant.Download) error {
-	if time.Since(d.CountedAt) < f.LinkLife {
+// owed is a file of a grant's, if it is owed now.
+func (f *Files) owed(ctx context.Context, fulfilment, file string) (grant.Download, error) {
+	d, err := f.Ledger.Download(ctx, fulfilment, file)
+	if errors.Is(err, grant.ErrNotFound) || err == nil && !d.Owed {
+		return d, goneFile
+	}
+	return d, err
+}
+
+// count counts a download, unless what is asked for belongs to the last one.
+func (f *Files) count(ctx context.Context, fulfilment string, d grant.Download, resumed bool) error {
+	within := f.belongs(d, resumed)
+	if time.Since(d.CountedAt) < within {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	err := f.Ledger.CountDownload(ctx, fulfilment, d.ID, f.LinkLife, f.most(d))
+	err := f.Ledger.CountDownload(ctx, fulfilment, d.ID, within, f.most(d))
 	if errors.Is(err, grant.ErrUsedUp) {
 		return usedUp
 	}
 	return err
 }
 
+// resumeWithin is how long after its first byte a download may be taken up again:
+// what 10 GB take at 40 KB/s. It ends: who leaves out the first byte alone could
+// have the rest for ever.
+const resumeWithin = 72 * time.Hour
+
+// belongs is how long after a download's first byte what is asked for is a part of
+// it: anything for as long as a link lives, and what does not begin at the first
+// byte for longer, unless other bytes have come under the file's id.
+func (f *Files) belongs(d grant.Download, resumed bool) time.Duration {
+	if resumed && d.CountedAt.After(d.UploadedAt) {
+		return max(f.LinkLife, resumeWithin)
+	}
+	return f.LinkLife
+}
+
+// laterPiece is a Range that does not begin at the first byte.
+var laterPiece = regexp.MustCompile(`^bytes=0*[1-9][0-9]*-[0-9]*$`)
+
 // elsewhere sends the customer on to the store's own address. It answers itself
-// what that address does not: HEAD, and whether the file has changed.
-func elsewhere(w http.ResponseWriter, r *http.Request, d grant.Download, url string, admit func() error) error {
+// what that address does not: HEAD, and whether the file has changed. The store has
+// its own ETag and date for the file, so HEAD does not tell ours.
+func elsewhere(w http.ResponseWriter, r *http.Request, d grant.Download, url string, admit func(resumed bool) error) error {
 	switch {
-	case r.Header.Get("If-None-Match") == strong(d.SHA256):
+	case matches(r.Header.Values("If-None-Match"), strong(d.SHA256)):
 		w.WriteHeader(http.StatusNotModified)
 	case r.Method == http.MethodHead:
 		w.Header().Set("Accept-Ranges", "bytes")
 		w.Header().Set("Content-Length", fmt.Sprint(d.Size))
-		w.Header().Set("Last-Modified", d.UploadedAt.UTC().Format(http.TimeFormat))
+		w.Header().Del("ETag")
 	default:
-		if err := admit(); err != nil {
+		if err := admit(laterPiece.MatchString(r.Header.Get("Range"))); err != nil {
 			return err
 		}
 		w.Header().Del("Content-Type") // this answer's own is none
@@ -152,99 +175,6 @@ func elsewhere(w http.ResponseWriter, r *http.Request, d grant.Download, url str
 		w.WriteHeader(http.StatusFound)
 	}
 	return nil
-}
-
-// serve sends a file that we have here, with everything of ranges and conditions.
-// When it cannot be read to its end the connection is cut: a short answer might pass
-// for a whole one.
-func (f *Files) serve(w http.ResponseWriter, r *http.Request, d grant.Download, admit func() error) error {
-	blob, err := f.Blobs.Open(r.Context(), d.Blob)
-	if err != nil {
-		return fmt.Errorf("open file %s: %w", d.ID, err)
-	}
-	defer blob.Close()
-	if blob.Size() != d.Size {
-		return fmt.Errorf("file %s has %d bytes in the store, and %d in the ledger; put it back from a backup", d.ID, blob.Size(), d.Size)
-	}
-	c := http.NewResponseController(w)
-	out := &going{ResponseWriter: w, pace: f.pace(c.SetWriteDeadline), admit: admit}
-	in := &watched{Reader: blob, every: cmp.Or(f.Recheck, time.Minute), asked: time.Now(), owed: func() bool { return f.stillOwed(r) }}
-	out.begin()
-	http.ServeContent(out, r, "", d.UploadedAt, in)
-	if in.failed != nil && !errors.Is(in.failed, errEnded) && r.Context().Err() == nil {
-		f.Log.Error("a download was cut off: the store does not read to the end", slog.String("file", d.ID), slog.Any("err", in.failed))
-	}
-	if in.failed != nil {
-		panic(http.ErrAbortHandler)
-	}
-	return out.refused
-}
-
-// stillOwed reports whether a download under way may go on. Where the ledger does
-// not answer, it may.
-func (f *Files) stillOwed(r *http.Request) bool {
-	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
-	defer cancel()
-	_, _, err := f.linked(ctx, r.PathValue("token"))
-	return !errors.Is(err, goneFile)
-}
-
-var errEnded = errors.New("the grant has ended")
-
-// watched remembers whether the store failed, and asks from time to time whether
-// the customer may still have the file.
-type watched struct {
-	bucket.Reader
-	every  time.Duration
-	asked  time.Time
-	owed   func() bool
-	failed error
-}
-
-// Read implements io.Reader.
-func (b *watched) Read(p []byte) (int, error) {
-	if time.Since(b.asked) >= b.every {
-		if b.asked = time.Now(); !b.owed() {
-			b.failed = errEnded
-			return 0, errEnded
-		}
-	}
-	n, err := b.Reader.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		b.failed = err
-	}
-	return n, err
-}
-
-// going is an answer on its way out. Once it is known to carry bytes, it is a
-// download, which may be one too many.
-type going struct {
-	http.ResponseWriter
-	pace
-	admit   func() error
-	refused error
-}
-
-// WriteHeader implements http.ResponseWriter.
-func (g *going) WriteHeader(status int) {
-	if status == http.StatusOK || status == http.StatusPartialContent {
-		if g.refused = g.admit(); g.refused != nil {
-			for _, name := range []string{"Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "Content-Type", "ETag", "Last-Modified"} {
-				g.Header().Del(name)
-			}
-			return
-		}
-	}
-	g.ResponseWriter.WriteHeader(status)
-}
-
-// Write implements http.ResponseWriter.
-func (g *going) Write(p []byte) (int, error) {
-	if g.refused != nil {
-		return 0, g.refused
-	}
-	n, err := g.ResponseWriter.Write(p)
-	return n, errors.Join(err, g.move(n))
 }
 
 // disposition has a browser save a file under its name, or what of it cannot be

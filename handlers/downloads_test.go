@@ -223,7 +223,8 @@ func TestADownloadTooManyIsRefused(t *testing.T) {
 		})
 	}
 	link = d.link(theFile)
-	for _, headers := range [][]string{nil, {"Range: bytes=0-1"}} {
+	d.want("the second, taken up again", d.get(link, "Range: bytes=7-"), http.StatusPartialContent)
+	for _, headers := range [][]string{nil, {"Range: bytes=0-1"}, {"Range: bytes=7-", `If-Range: "another"`}, {"Range: bytes=0-1,5-6"}} {
 		r := d.want("one too many", d.get(link, headers...), http.StatusForbidden)
 		if strings.Contains(r.body, "0") || r.Header.Get("Content-Range") != "" || r.Header.Get("ETag") != "" || !strings.Contains(r.body, "as often as") {
 			t.Errorf("%v %s", r.Header, r.body)
@@ -232,6 +233,28 @@ func TestADownloadTooManyIsRefused(t *testing.T) {
 	free()
 	if n := d.counted(); n != 2 {
 		t.Errorf("%d downloads", n)
+	}
+}
+
+func TestOnlyWhatIsTakenUpAgainBelongsToAnOldDownload(t *testing.T) {
+	t.Parallel()
+	f := &Files{LinkLife: time.Hour}
+	d := grant.Download{CountedAt: time.Now(), File: grant.File{UploadedAt: time.Now().Add(-time.Hour)}}
+	if got := f.belongs(d, false); got != time.Hour {
+		t.Errorf("from the first byte: %s", got)
+	}
+	if got := f.belongs(d, true); got != resumeWithin {
+		t.Errorf("taken up again: %s", got)
+	}
+	if d.UploadedAt = time.Now(); f.belongs(d, true) != time.Hour {
+		t.Error("another file under the same id is taken up again")
+	}
+	for header, want := range map[string]bool{
+		"bytes=1-": true, "bytes=7-9": true, "bytes=010-": true, "": false, "bytes=0-": false, "bytes=00-9": false, "bytes=-500": false, "bytes=1-2,0-": false,
+	} {
+		if laterPiece.MatchString(header) != want {
+			t.Errorf("%q is taken for a later piece: %t", header, !want)
+		}
 	}
 }
 
@@ -417,10 +440,12 @@ func TestAStoreInTheCloudSendsTheFileItself(t *testing.T) {
 	d, link := stocked(t, func(d *depot) { d.Blobs, d.Max, d.LinkLife = cloud{d.Blobs}, 1, time.Hour })
 	_, hexed := sha(bytesOfIt)
 	head := d.want("head", d.do(http.MethodHead, link, nil), http.StatusOK)
-	if head.Header.Get("Content-Length") != "20" || head.Header.Get("ETag") != `"`+hexed+`"` || head.Header.Get("Last-Modified") == "" {
-		t.Errorf("%v", head.Header)
+	if head.Header.Get("Content-Length") != "20" || head.Header.Get("ETag") != "" || head.Header.Get("Last-Modified") != "" {
+		t.Errorf("%v", head.Header) // the store's are others
 	}
-	d.want("known", d.get(link, `If-None-Match: "`+hexed+`"`), http.StatusNotModified)
+	for _, known := range []string{`"` + hexed + `"`, `W/"` + hexed + `"`, `"a", "` + hexed + `"`, "*"} {
+		d.want("known", d.get(link, "If-None-Match: "+known), http.StatusNotModified)
+	}
 	if n := d.counted(); n != 0 {
 		t.Errorf("%d downloads", n)
 	}
@@ -436,24 +461,33 @@ func TestAStoreInTheCloudSendsTheFileItself(t *testing.T) {
 	d.want("revoked", d.get(link), http.StatusGone)
 }
 
+// A link may expire while its download goes on, which does not end the download,
+// nor let it outlive the grant.
 func TestADownloadUnderWayEndsWithItsGrant(t *testing.T) {
 	t.Parallel()
-	d := newDepot(t, func(d *depot) { d.Recheck = time.Nanosecond })
-	d.put(id("file", 1), "large.bin", strings.Repeat("large ", 8<<20)) // more than sockets hold
-	d.sold(id("file", 1))
-	resp, err := http.Get(d.link(id("file", 1)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if _, err := io.ReadFull(resp.Body, make([]byte, 1<<20)); err != nil {
-		t.Fatal(err)
-	}
-	d.says(2, grant.SaysRevoked)
-	if n, err := io.Copy(io.Discard, resp.Body); err == nil || n > 40<<20 {
-		t.Errorf("%d more bytes, %v", n, err)
-	}
-	if strings.Contains(d.words.String(), "cut off") {
-		t.Errorf("the store is blamed: %s", d.words.String())
+	for _, life := range []time.Duration{time.Hour, 2 * time.Second} { // links know whole seconds
+		d := newDepot(t, func(d *depot) { d.Recheck, d.LinkLife = time.Millisecond, life })
+		d.put(theFile, "large.bin", strings.Repeat("large ", 8<<20)) // more than sockets hold
+		d.sold(theFile)
+		link := d.link(theFile)
+		resp, err := http.Get(link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if _, err := io.ReadFull(resp.Body, make([]byte, 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+		if life < time.Hour {
+			d.eventually("the link expires", func() bool { return d.do(http.MethodHead, link, nil).StatusCode == http.StatusGone })
+		}
+		d.says(2, grant.SaysRevoked)
+		if n, err := io.Copy(io.Discard, resp.Body); err == nil || n > 40<<20 {
+			t.Errorf("%d more bytes, %v", n, err)
+		}
+		d.eventually("the log says why", func() bool { return strings.Contains(d.words.String(), errEnded.Error()) })
+		if strings.Contains(d.words.String(), "does not read") {
+			t.Errorf("the store is blamed: %s", d.words.String())
+		}
 	}
 }

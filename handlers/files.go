@@ -5,7 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"fulfilld/grant"
@@ -74,16 +74,23 @@ type Files struct {
 	LinkLife  time.Duration
 	Max       int64         // downloads of a file by a grant, where the benefit does not say; 0: any number
 	Changed   func()        // those who give a file are to be told
-	Stall     time.Duration // how long a transfer may hardly move; 0: 30 s
+	Stall     time.Duration // how long a transfer may hardly move; 0: 30 s up, 5 min down
 	Recheck   time.Duration // how often a download under way is asked about; 0: a minute
 	Log       *slog.Logger
 
-	stopping atomic.Bool
+	made, stop sync.Once
+	ends       chan struct{} // see ending
 }
 
 // Stop cuts the transfers that are under way: the daemon is about to end. Clients
 // take them up again.
-func (f *Files) Stop() { f.stopping.Store(true) }
+func (f *Files) Stop() { f.stop.Do(func() { close(f.ending()) }) }
+
+// ending is closed by Stop.
+func (f *Files) ending() chan struct{} {
+	f.made.Do(func() { f.ends = make(chan struct{}) })
+	return f.ends
+}
 
 // The purposes of the keys, and how long what they sign may be good at most.
 const (

@@ -257,6 +257,9 @@ func TestAnUploadThatDribblesIsCut(t *testing.T) {
 		t.Errorf("%d %s", r.StatusCode, r.body)
 	}
 	d.eventually("the half is removed", func() bool { return len(d.stored()) == 0 })
+	if says := d.words.String(); !strings.Contains(says, "an upload was cut off") || !strings.Contains(says, u.ID) {
+		t.Errorf("the log says %s", says)
+	}
 }
 
 func TestANameIsNeverAPath(t *testing.T) {

@@ -1,16 +1,15 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -99,12 +98,13 @@ func wrongSize(want int64) *apiError {
 // write stores what is sent, and checks it against what was announced.
 func (f *Files) write(ctx context.Context, c *http.ResponseController, r *http.Request, file *grant.File) error {
 	hash := sha256.New()
-	body := &sending{ctx: ctx, r: r.Body, pace: f.pace(c.SetReadDeadline)}
+	body := &sending{ctx: ctx, r: r.Body, pace: f.pace(c.SetReadDeadline, readStall)}
 	_ = c.SetWriteDeadline(time.Time{})
 	body.begin()
 	n, err := f.Blobs.Write(ctx, file.Blob, io.TeeReader(io.LimitReader(body, file.Size+1), hash))
 	switch {
 	case errors.Is(body.failed, os.ErrDeadlineExceeded):
+		f.Log.Info("an upload was cut off", slog.String("file", file.ID), slog.Int64("received", n), slog.String("why", "the sender hardly sends anything"))
 		return &apiError{status: http.StatusRequestTimeout, Name: "TooSlow", Detail: "The upload hardly moved, and was ended. Try again."}
 	case body.failed != nil:
 		return &apiError{status: http.StatusBadRequest, Name: "Interrupted", Detail: "The upload broke off. Try again.", cause: body.failed}
@@ -120,39 +120,6 @@ func (f *Files) write(ctx context.Context, c *http.ResponseController, r *http.R
 	file.SHA256 = sum
 	return nil
 }
-
-func (f *Files) pace(set func(time.Time) error) pace {
-	return pace{stall: cmp.Or(f.Stall, 30*time.Second), set: set, stopping: &f.stopping}
-}
-
-// pace cuts off a transfer that hardly moves: in each stretch of stall, paceBytes
-// must pass. It stands in for the listener's limits, which are made for small bodies.
-type pace struct {
-	stall    time.Duration
-	set      func(time.Time) error
-	moved    int
-	stopping *atomic.Bool
-}
-
-const paceBytes = 64 << 10
-
-func (p *pace) begin() {
-	p.moved = 0
-	_ = p.set(time.Now().Add(p.stall)) // every connection of net/http's has deadlines
-}
-
-// move notes what has moved. Its error ends the transfer.
-func (p *pace) move(n int) error {
-	if p.moved += n; p.moved >= paceBytes {
-		p.begin()
-	}
-	if p.stopping.Load() {
-		return errStopping
-	}
-	return nil
-}
-
-var errStopping = errors.New("the daemon is stopping")
 
 // sending is a body on its way in. It remembers whether the sender failed, which
 // is another matter than a store that does.
