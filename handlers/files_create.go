@@ -1,11 +1,14 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 	"strings"
@@ -63,11 +66,10 @@ func announced(r *http.Request) (grant.File, error) {
 	if s, ok := field[string](b, "service", "string_type", "Input should be a valid string"); ok && s != service {
 		b.refuse("service", "literal_error", "Input should be '"+service+"'", s, map[string]any{"expected": "'" + service + "'"})
 	}
-	type parts struct {
-		Parts []json.RawMessage `json:"parts"`
-	}
-	if up, _ := optional[parts](b, "upload", "model_attributes_type", "Input should be a valid dictionary or object to extract fields from"); len(up.Parts) > 1 {
-		b.refuse("upload", "too_long", "List should have at most 1 item after validation: here, a file is uploaded in one part", len(up.Parts), map[string]any{"max_length": 1})
+	upload, _ := optional[map[string]json.RawMessage](b, "upload", "model_attributes_type", noObject)
+	part := b.onePart(upload["parts"], "body", "upload", "parts")
+	if f.SHA256 = cmp.Or(f.SHA256, part.sum); part.sum != "" && part.sum != f.SHA256 {
+		b.refuseAt(part.at, "value_error", "Value error, the one part is the whole file, and its checksum is another than checksum_sha256_base64", part.text)
 	}
 	if f.ID == "" {
 		f.ID = uuid.NewString()
@@ -116,11 +118,62 @@ func (b *form) sha256() string {
 	if !ok {
 		return ""
 	}
+	return b.hexed(s, "body", "checksum_sha256_base64")
+}
+
+func (b *form) hexed(s string, at ...string) string {
 	sum, err := base64.StdEncoding.DecodeString(s)
-	if err != nil || len(sum) != 32 {
-		b.refuse("checksum_sha256_base64", "string_pattern_mismatch", "String should be the base64 of 32 bytes", s, nil)
+	if err != nil || len(sum) != sha256.Size {
+		b.refuseAt(at, "string_pattern_mismatch", "String should be the base64 of 32 bytes", s)
+		return ""
 	}
 	return hex.EncodeToString(sum)
+}
+
+const noObject = "Input should be a valid dictionary or object to extract fields from"
+
+// onlyPart is what a sender says of the one part in which a file is uploaded here.
+type onlyPart struct {
+	sum, text string // its hash in hex, and as it was sent; empty: none
+	at        []string
+}
+
+// onePart reads a list of parts, of which there may be one or none.
+func (b *form) onePart(raw json.RawMessage, at ...string) (p onlyPart) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return p
+	}
+	var parts []json.RawMessage
+	if err := json.Unmarshal(raw, &parts); err != nil {
+		b.refuseAt(at, "list_type", "Input should be a valid list", raw)
+	}
+	if len(parts) > 1 {
+		b.refuseAt(at, "too_long", fmt.Sprintf("List should have at most 1 item after validation, not %d: here, a file is uploaded in one part", len(parts)), raw)
+	}
+	if len(parts) != 1 {
+		return p
+	}
+	at = append(at, "0")
+	var part map[string]json.RawMessage
+	if err := json.Unmarshal(parts[0], &part); err != nil || part == nil {
+		b.refuseAt(at, "model_attributes_type", noObject, parts[0])
+	}
+	sum := part["checksum_sha256_base64"]
+	if len(sum) == 0 || string(sum) == "null" {
+		return p
+	}
+	p.at = append(at, "checksum_sha256_base64")
+	if err := json.Unmarshal(sum, &p.text); err != nil {
+		b.refuseAt(p.at, "string_type", "Input should be a valid string", sum)
+		return p
+	}
+	p.sum = b.hexed(p.text, p.at...)
+	return p
+}
+
+// refuseAt is refuse for what is not a field of the whole.
+func (b *form) refuseAt(at []string, typ, msg string, input any) {
+	b.wrong = append(b.wrong, fieldError{typ, at, msg, input, nil})
 }
 
 // uploadURL is where this announcement of a file can be uploaded to, and no other.

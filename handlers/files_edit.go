@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -36,7 +37,14 @@ func (f *Files) uploaded(r *http.Request) (any, error) {
 	upload := b.id("id", false)
 	b.text("path")
 	field[[]json.RawMessage](b, "parts", "list_type", "Input should be a valid list")
+	var part onlyPart
+	if len(b.wrong) == 0 {
+		part = b.onePart(b.fields["parts"], "body", "parts")
+	}
 	if err := b.err(); err != nil {
+		return nil, err
+	}
+	if err := f.compare(r.Context(), id, upload, part.sum); err != nil {
 		return nil, err
 	}
 	file, err := f.Ledger.Finish(r.Context(), id, upload)
@@ -51,6 +59,25 @@ func (f *Files) uploaded(r *http.Request) (any, error) {
 	}
 	f.Changed()
 	return readOf(file), nil
+}
+
+// compare refuses an end of an upload by which other bytes were meant. An upload that
+// has no bytes, or is not known, is left to who ends it.
+func (f *Files) compare(ctx context.Context, id, upload, sum string) error {
+	if sum == "" {
+		return nil
+	}
+	file, err := f.Ledger.Unfinished(ctx, id, upload)
+	if errors.Is(err, grant.ErrNotFound) { // or it is ended already
+		file, err = f.Ledger.File(ctx, id)
+	}
+	switch {
+	case errors.Is(err, grant.ErrNotFound):
+		return nil
+	case err == nil && file.Blob != "" && file.Upload == upload && file.SHA256 != sum:
+		return wrongChecksum()
+	}
+	return err
 }
 
 // edit renames a file; its bytes stay what they are.

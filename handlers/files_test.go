@@ -63,6 +63,45 @@ func TestAFileIsUploadedInThePlatformsShapes(t *testing.T) {
 	}
 }
 
+// With one part, its checksum is the file's.
+func TestThePartsChecksumIsTheFiles(t *testing.T) {
+	t.Parallel()
+	d := newDepot(t)
+	right, hexed := sha("the bytes")
+	wrong, _ := sha("the bites")
+	announce := func(status int, part, whole string) replied {
+		t.Helper()
+		return d.want("announce", d.do(http.MethodPost, "/v1/files/", strings.NewReader(`{"name":"a","mime_type":"a/b","size":9,"checksum_sha256_base64":`+whole+
+			`,"upload":{"parts":[{"number":1,"chunk_start":0,"chunk_end":9,"checksum_sha256_base64":`+part+`}]}}`)), status)
+	}
+	refused := announce(http.StatusUnprocessableEntity, `"`+wrong+`"`, `"`+right+`"`)
+	if want := `"loc":["body","upload","parts","0","checksum_sha256_base64"]`; !strings.Contains(refused.body, want) {
+		t.Error(refused.body)
+	}
+	u := decoded[fileUpload](t, announce(http.StatusCreated, `"`+right+`"`, `null`).body)
+	if p := u.Upload.Parts[0]; string(p.SHA256Base64) != right || string(u.SHA256Hex) != hexed {
+		t.Errorf("announced %+v", u)
+	}
+	d.want("other bytes", d.do(http.MethodPut, u.url(), strings.NewReader("the bites")), http.StatusBadRequest)
+	d.want("the bytes", d.do(http.MethodPut, u.url(), strings.NewReader("the bytes")), http.StatusOK)
+	finish := func(parts string) replied {
+		return d.do(http.MethodPost, "/v1/files/"+u.ID+"/uploaded", strings.NewReader(`{"id":"`+u.Upload.ID+`","path":"`+u.Upload.Path+`","parts":`+parts+`}`))
+	}
+	part := func(sum string) string {
+		return `[{"number":1,"checksum_etag":"x","checksum_sha256_base64":"` + sum + `"}]`
+	}
+	if r := d.want("two parts", finish(`[{},{}]`), http.StatusUnprocessableEntity); !strings.Contains(r.body, `"loc":["body","parts"]`) {
+		t.Error(r.body)
+	}
+	d.want("other bytes were meant", finish(part(wrong)), http.StatusBadRequest)
+	if l := d.do(http.MethodGet, "/v1/files/", nil); !strings.Contains(l.body, `"total_count":0`) {
+		t.Errorf("it is a file: %s", l.body)
+	}
+	d.want("finish", finish(part(right)), http.StatusOK)
+	d.want("finish again", finish(part(right)), http.StatusOK)
+	d.want("other bytes were meant", finish(part(wrong)), http.StatusBadRequest)
+}
+
 func wantKeys(t *testing.T, schema, body string, want ...string) {
 	t.Helper()
 	var got map[string]any
@@ -91,7 +130,10 @@ func TestAnAnnouncementIsChecked(t *testing.T) {
 		{"size", `10737418241`, "less than or equal to 10737418240"},
 		{"size", `1.5`, "fractional"},
 		{"service", `"organization_avatar"`, "'downloadable'"},
-		{"upload", `{"parts":[{},{}]}`, "in one part"},
+		{"upload", `{"parts":[{},{}]}`, `"loc":["body","upload","parts"],"msg":"List should have at most 1 item after validation, not 2: here, a file is uploaded in one part","input":[{},{}]`},
+		{"upload", `{"parts":7}`, `"loc":["body","upload","parts"],"msg":"Input should be a valid list","input":7`},
+		{"upload", `{"parts":[7]}`, `"loc":["body","upload","parts","0"]`},
+		{"upload", `{"parts":[{"checksum_sha256_base64":"abc"}]}`, "32 bytes"},
 		{"upload", `7`, "valid dictionary"},
 		{"checksum_sha256_base64", `"abc"`, "32 bytes"},
 		{"id", `"../../x"`, "valid UUID"},

@@ -95,6 +95,10 @@ func wrongSize(want int64) *apiError {
 	return &apiError{status: http.StatusBadRequest, Name: "WrongSize", Detail: "The file was announced with " + strconv.FormatInt(want, 10) + " bytes; these are more or fewer."}
 }
 
+func wrongChecksum() *apiError {
+	return &apiError{status: http.StatusBadRequest, Name: "WrongChecksum", Detail: "The bytes are not those that were announced: their SHA-256 differs. Try again."}
+}
+
 // write stores what is sent, and checks it against what was announced.
 func (f *Files) write(ctx context.Context, c *http.ResponseController, r *http.Request, file *grant.File) error {
 	hash := sha256.New()
@@ -115,7 +119,7 @@ func (f *Files) write(ctx context.Context, c *http.ResponseController, r *http.R
 	}
 	sum := hex.EncodeToString(hash.Sum(nil))
 	if file.SHA256 != "" && file.SHA256 != sum {
-		return &apiError{status: http.StatusBadRequest, Name: "WrongChecksum", Detail: "The bytes are not those that were announced: their SHA-256 differs. Try again."}
+		return wrongChecksum()
 	}
 	file.SHA256 = sum
 	return nil

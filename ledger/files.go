@@ -2,12 +2,20 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"fulfilld/grant"
 )
 
-const fileColumns = `x.id, x.organization_id, x.name, x.version, x.mime_type, x.size, x.sha256, x.upload, x.blob, x.created_at, x.uploaded_at, x.modified_at`
+// knownOrganization is the one whose benefits, or else customers, are known here:
+// a file may be put without one, and before anything was heard of it.
+const knownOrganization = `coalesce((SELECT min(o.organization_id) FROM benefits o WHERE o.organization_id <> ''),
+	(SELECT o.organization_id FROM customers o WHERE o.organization_id <> '' LIMIT 1), '')`
+
+const fileOrganization = `coalesce(nullif(x.organization_id, ''), ` + knownOrganization + `)`
+
+const fileColumns = `x.id, ` + fileOrganization + `, x.name, x.version, x.mime_type, x.size, x.sha256, x.upload, x.blob, x.created_at, x.uploaded_at, x.modified_at`
 
 func scanFile(r rowScanner) (f grant.File, err error) {
 	var created, uploaded, modified int64
@@ -20,7 +28,9 @@ func scanFile(r rowScanner) (f grant.File, err error) {
 func (l *Ledger) Files(ctx context.Context, f grant.FileFilter, p grant.Page) ([]grant.File, int64, error) {
 	s := selection{from: "files x", where: []string{"x.uploaded_at > 0"}}
 	in(&s, "x.id", f.IDs)
-	in(&s, "x.organization_id", f.OrganizationIDs)
+	if len(f.OrganizationIDs) > 0 { // while none is known, a file may be anybody's
+		in(&s, fileOrganization, append(slices.Clone(f.OrganizationIDs), ""))
+	}
 	return list(ctx, l, s, fileColumns, " ORDER BY x.created_at DESC, x.id DESC", p, scanFile)
 }
 
@@ -48,6 +58,11 @@ func (l *Ledger) Announce(ctx context.Context, f grant.File) (grant.File, error)
 			return grant.File{}, err
 		}
 		f := f
+		if f.OrganizationID == "" {
+			if err := t.row(`SELECT `+knownOrganization, nil, &f.OrganizationID); err != nil {
+				return grant.File{}, err
+			}
+		}
 		f.CreatedAt = time.Now().UTC().Truncate(time.Microsecond)
 		n, err := t.exec(`INSERT INTO files (id, organization_id, name, version, mime_type, size, sha256, upload, blob, created_at, uploaded_at, modified_at, deleted_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9, 0, 0, 0)

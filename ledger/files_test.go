@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -74,6 +75,36 @@ func TestAFileIsSeenOnceItIsWhole(t *testing.T) {
 		if _, err := s.Announce(ctx, f); !errors.Is(err, grant.ErrExists) {
 			t.Errorf("announced again: %v", err)
 		}
+	})
+}
+
+func TestAFileIsOfTheOrganizationThatIsKnown(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		ctx := t.Context()
+		wantOf := func(when, organization string, files ...string) {
+			t.Helper()
+			all, _, err := s.Files(ctx, grant.FileFilter{OrganizationIDs: []string{organization}}, grant.Page{Number: 1, Limit: 10})
+			must(t, err)
+			var got []string
+			for _, f := range all {
+				got = append(got, f.ID+" of "+f.OrganizationID)
+			}
+			slices.Sort(got)
+			if diff := cmp.Diff(files, got); diff != "" {
+				t.Errorf("%s, files of %s:\n%s", when, organization, diff)
+			}
+		}
+		s.put("early")
+		wantOf("none is known", "acme", "early of ")
+		s.hear(news(grant.Customer{ID: "c", OrganizationID: "acme", Version: version(1)}))
+		wantOf("a customer is known", "acme", "early of acme")
+		wantOf("a customer is known", "other")
+		s.hear(news(grant.Benefit{ID: "b", OrganizationID: "acme", Type: "downloadables", Version: version(1)}))
+		if f := s.put("late"); f.OrganizationID != "acme" {
+			t.Errorf("announced as of %q", f.OrganizationID)
+		}
+		wantOf("a benefit is known", "acme", "early of acme", "late of acme")
+		wantOf("a benefit is known", "other")
 	})
 }
 
