@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -254,6 +256,59 @@ func TestAnInterruptedUploadLeavesNothing(t *testing.T) {
 	}
 	d.eventually("the half is removed", func() bool { return len(d.stored()) == 0 })
 	d.want("finish", d.finish(u), http.StatusConflict)
+}
+
+// full is a store that fails after so many bytes of a blob.
+type full struct {
+	Blobs
+	after int64
+}
+
+func (f full) Write(ctx context.Context, key string, r io.Reader) (int64, error) {
+	return f.Blobs.Write(ctx, key, io.MultiReader(io.LimitReader(r, f.after), iotest.ErrReader(errDisk)))
+}
+
+func TestAStoreThatFailsHalfWayLeavesNothingOfAnUpload(t *testing.T) {
+	t.Parallel()
+	var whole Blobs
+	var ledger counting
+	d := newDepot(t, func(d *depot) {
+		ledger.FileLedger, whole = d.Files.Ledger, d.Blobs
+		d.Files.Ledger, d.Blobs = &ledger, full{d.Blobs, 1000}
+	})
+	text := strings.Repeat("x", 200<<10)
+	u := d.announce("app.zip", len(text), "")
+	r := d.want("upload", d.do(http.MethodPut, u.url(), strings.NewReader(text)), http.StatusInternalServerError)
+	if want := `{"error":"InternalServerError","detail":"Internal Server Error"}`; strings.TrimSpace(r.body) != want {
+		t.Errorf("%s, want %s", r.body, want)
+	}
+	if says := d.words.String(); !strings.Contains(says, errDisk.Error()) || strings.Contains(says, u.url()[len(u.url())-20:]) {
+		t.Errorf("the log says %s", says)
+	}
+	d.wantEmpty()
+	if ledger.loose != 0 {
+		t.Errorf("%d blobs are loose", ledger.loose)
+	}
+	d.want("finish", d.finish(u), http.StatusConflict)
+	d.Blobs = whole
+	d.want("again", d.do(http.MethodPut, u.url(), strings.NewReader(text)), http.StatusOK)
+	d.want("finish", d.finish(u), http.StatusOK)
+}
+
+// counting is a ledger that counts the blobs that are loose.
+type counting struct {
+	FileLedger
+	loose int
+}
+
+func (c *counting) Loosen(ctx context.Context, blob string, after time.Duration) error {
+	c.loose++
+	return c.FileLedger.Loosen(ctx, blob, after)
+}
+
+func (c *counting) Removed(ctx context.Context, blob string) error {
+	c.loose--
+	return c.FileLedger.Removed(ctx, blob)
 }
 
 // eventually polls what another goroutine brings about.

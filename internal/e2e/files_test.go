@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"fulfilld/internal/testserver"
+	"fulfilld/polar"
 )
 
 // warehouse is a daemon whose benefit 0 gives a file to download.
@@ -141,7 +143,81 @@ func TestAFileGoesFromTheMerchantToTheCustomer(t *testing.T) {
 		}
 		w.command("files", "delete", w.file).says(3, "not found")
 		w.grantIs("granted")
+		w.edited(path)
 	})
+}
+
+// edited sells files by a native benefit of the platform, and edits it.
+func (w *warehouse) edited(path string) {
+	w.t.Helper()
+	shop := newPlatform(w.daemon)
+	text, err := polar.Template("benefit_grant.created", "downloadables")
+	var grant map[string]any
+	if err := errors.Join(err, json.Unmarshal(text, &grant)); err != nil {
+		w.t.Fatal(err)
+	}
+	data := grant["data"].(map[string]any)
+	benefit := data["benefit"].(map[string]any)
+	files := benefit["properties"].(map[string]any)["files"].([]any)
+	kept, dropped, added := files[0].(string), files[1].(string), number("file", 3)
+	for _, id := range []string{kept, dropped, added} {
+		w.command("files", "put", "--id", id, path).says(0, id)
+	}
+	shop.send(w.t, webhook{id: "msg_native_grant", body: text})
+	before := w.gives(data["id"].(string), kept, dropped)
+	w.answers(before[kept], "206")
+	w.answers(before[dropped], "206")
+	edit := func(n int, archived map[string]bool) {
+		w.t.Helper()
+		benefit["modified_at"] = wire(time.Now())
+		benefit["properties"] = map[string]any{"files": []string{added, kept}, "archived": archived}
+		body, err := json.Marshal(map[string]any{"type": "benefit.updated", "timestamp": wire(time.Now()), "api_version": grant["api_version"], "data": benefit})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		shop.send(w.t, webhook{id: fmt.Sprint("msg_native_edit_", n), body: body})
+	}
+	edit(1, map[string]bool{kept: true})
+	after := w.gives(data["id"].(string), added)
+	w.answers(before[kept], "410") // archived
+	w.answers(before[dropped], "410")
+	w.answers(after[added], "206")
+	edit(2, map[string]bool{kept: false})
+	w.gives(data["id"].(string), added, kept)
+	w.answers(before[kept], "206")
+	var list struct{ Items []struct{ ID string } }
+	if err := w.api(http.MethodGet, "/v1/files/?organization_id="+benefit["organization_id"].(string), &list); err != nil || len(list.Items) != 3 {
+		w.t.Errorf("files of the organization: %v, %v", list, err)
+	}
+}
+
+// gives waits until a grant gives these files, in this order, and returns links to them.
+func (w *warehouse) gives(grant string, want ...string) (links map[string]string) {
+	w.t.Helper()
+	w.eventually("the grant gives what it should", func() error {
+		var got struct{ Items []struct{ ID, URL string } }
+		if err := w.api(http.MethodGet, "/v1/benefit-grants/"+grant+"/downloads", &got); err != nil {
+			return err
+		}
+		links = map[string]string{}
+		var ids []string
+		for _, i := range got.Items {
+			links[i.ID], ids = i.URL, append(ids, i.ID)
+		}
+		if !slices.Equal(ids, want) {
+			return fmt.Errorf("it gives %v, want %v", ids, want)
+		}
+		return nil
+	})
+	return links
+}
+
+// answers asks for a piece of what is behind a link.
+func (w *warehouse) answers(link, status string) {
+	w.t.Helper()
+	if out, err := w.curl("-o", "/dev/null", "-w", "%{http_code}", "-r", "0-9", link); out != status {
+		w.t.Errorf("%s, %v, want %s", out, err, status)
+	}
 }
 
 // resumes downloads with curl: in pieces at once, and broken off and taken up again.
