@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -39,12 +40,16 @@ func onEachStore(t *testing.T, test func(t *testing.T, b *Bucket)) {
 			test(t, opened(t, fakeS3(t, path)))
 		})
 	}
-	if endpoint := os.Getenv("S3_ENDPOINT"); endpoint != "" {
-		t.Run("foreign s3", func(t *testing.T) {
-			t.Parallel()
-			test(t, opened(t, Options{URL: "s3://" + os.Getenv("S3_BUCKET") + "/" + rand.Text(), Endpoint: endpoint}))
-		})
-	}
+	t.Run("foreign s3", func(t *testing.T) {
+		t.Parallel()
+		endpoint := os.Getenv("S3_ENDPOINT")
+		if endpoint == "" {
+			text := "NOT TESTED: " + t.Name() + " needs an S3 server of somebody else's; set S3_ENDPOINT, S3_BUCKET, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+			fmt.Fprintln(os.Stderr, text) // go test shows the reason of a skip only with -v
+			t.Skip(text)                  // also where nothing may be left out: the fake one above is what is required
+		}
+		test(t, opened(t, Options{URL: "s3://" + os.Getenv("S3_BUCKET") + "/" + rand.Text(), Endpoint: endpoint}))
+	})
 }
 
 func fakeS3(t *testing.T, path string) Options {
