@@ -25,14 +25,14 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request, fulfilment string,
 	if err != nil {
 		return fmt.Errorf("open file %s: %w", d.ID, err)
 	}
-	defer blob.Close()
+	in := &watched{blob: blob}
+	defer in.Close()
 	if blob.Size() != d.Size {
 		return fmt.Errorf("file %s has %d bytes in the store, and %d in the ledger; put it back from a backup", d.ID, blob.Size(), d.Size)
 	}
 	ctx, end := context.WithCancelCause(r.Context())
 	c := http.NewResponseController(w)
 	out := &going{ResponseWriter: w, ctx: ctx, pace: f.pace(c.SetWriteDeadline, writeStall), admit: admit}
-	in := &watched{Reader: blob}
 	out.begin()
 	var guard sync.WaitGroup
 	guard.Go(func() {
@@ -81,31 +81,64 @@ var errEnded = errors.New("the grant has ended")
 // tell logs why a download was cut, and cuts it. Of a client that went away there
 // is nothing to tell.
 func (f *Files) tell(r *http.Request, d grant.Download, in *watched, out *going) {
+	failed := in.failure()
 	about := []any{slog.String("file", d.ID), slog.Int64("sent", out.sent)}
 	switch {
 	case out.cut != nil:
 		f.Log.Info("a download was cut off", append(about, slog.String("why", out.cut.Error()))...)
-	case in.failed != nil && r.Context().Err() == nil:
-		f.Log.Error("a download was cut off: the store does not read to the end", append(about, slog.Any("err", in.failed))...)
-	case in.failed == nil:
+	case failed != nil && r.Context().Err() == nil:
+		f.Log.Error("a download was cut off: the store does not read to the end", append(about, slog.Any("err", failed))...)
+	case failed == nil:
 		return
 	}
 	panic(http.ErrAbortHandler)
 }
 
-// watched remembers whether the store failed.
+// watched remembers whether the store failed. Where several ranges are sent, who
+// reads may outlive the answer by a moment.
 type watched struct {
-	bucket.Reader
+	mu     sync.Mutex
+	blob   bucket.Reader
+	closed bool
 	failed error
 }
 
 // Read implements io.Reader.
 func (b *watched) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, os.ErrClosed
+	}
+	n, err := b.blob.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		b.failed = err
 	}
 	return n, err
+}
+
+// Seek implements io.Seeker.
+func (b *watched) Seek(offset int64, whence int) (int64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, os.ErrClosed
+	}
+	return b.blob.Seek(offset, whence)
+}
+
+// Close implements io.Closer.
+func (b *watched) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	return b.blob.Close()
+}
+
+func (b *watched) failure() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failed
 }
 
 // going is an answer on its way out. Once it is known to carry bytes, it is a

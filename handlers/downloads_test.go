@@ -372,7 +372,7 @@ func TestADownloadThatMovesOutlivesTheListenersLimits(t *testing.T) {
 	t.Parallel()
 	const size = 16 << 20
 	d := newDepot(t, func(d *depot) {
-		d.server.Config.ReadTimeout, d.server.Config.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
+		d.server.Config.ReadTimeout, d.server.Config.WriteTimeout = time.Second, time.Second
 		d.Blobs, d.Stall = unhurried{d.Blobs}, 10*time.Second
 	})
 	d.put(theFile, "app.zip", strings.Repeat("x", size))
@@ -418,7 +418,7 @@ type unhurriedReader struct {
 func (r *unhurriedReader) Read(p []byte) (int, error) {
 	if r.read >= 4<<20 {
 		r.read = 0
-		time.Sleep(150 * time.Millisecond)
+		time.Sleep(400 * time.Millisecond)
 	}
 	n, err := r.Reader.Read(p)
 	r.read += int64(n)

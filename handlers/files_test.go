@@ -338,11 +338,11 @@ func (s *slow) Read(p []byte) (int, error) {
 func TestAnUploadThatMovesOutlivesTheListenersLimits(t *testing.T) {
 	t.Parallel()
 	d := newDepot(t, func(d *depot) {
-		d.server.Config.ReadTimeout, d.server.Config.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
+		d.server.Config.ReadTimeout, d.server.Config.WriteTimeout = time.Second, time.Second
 		d.Stall = 10 * time.Second
 	})
 	u := d.announce("app.zip", 6*16<<10, "")
-	d.want("upload", d.do(http.MethodPut, u.url(), &slow{6, 16 << 10, 100 * time.Millisecond}), http.StatusOK)
+	d.want("upload", d.do(http.MethodPut, u.url(), &slow{6, 16 << 10, 250 * time.Millisecond}), http.StatusOK)
 }
 
 func TestAnUploadThatDribblesIsCut(t *testing.T) {
