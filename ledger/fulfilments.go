@@ -336,7 +336,8 @@ func (t *tx) journal(h grant.Held, o grant.Outcome) error {
 }
 
 // Retry makes a grant's fulfilments due now, whatever they waited for, and
-// returns them.
+// returns them. What is granted begins a new generation: the same done once more
+// is another thing to tell, while what has not been done yet is still the same.
 func (l *Ledger) Retry(ctx context.Context, grantID string) ([]grant.Due, error) {
 	return ask(ctx, l.writers, work, func(t *tx) ([]grant.Due, error) {
 		a := applier{tx: t, l: l}
@@ -346,7 +347,7 @@ func (l *Ledger) Retry(ctx context.Context, grantID string) ([]grant.Due, error)
 		if err := a.settle(grantID); err != nil {
 			return nil, err
 		}
-		if _, err := t.exec(`UPDATE fulfilments SET due_at = {{now}}, attempts = 0, since = 0, asked = 1, generation = generation + CASE WHEN lease_token = '' THEN 0 ELSE 1 END,
+		if _, err := t.exec(`UPDATE fulfilments SET due_at = {{now}}, attempts = 0, since = 0, asked = 1, generation = generation + CASE WHEN lease_token <> '' OR state = 'granted' THEN 1 ELSE 0 END,
 				state = CASE WHEN state IN ('failed', 'waiting') THEN 'pending' ELSE state END
 			WHERE id > $1 || '.' AND id < $1 || '/' AND state <> 'unmanaged' AND wanted <> 'none'`, grantID); err != nil {
 			return nil, err

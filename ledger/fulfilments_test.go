@@ -222,6 +222,50 @@ func TestRetry(t *testing.T) {
 	})
 }
 
+func TestRetryOfWhatIsGrantedIsAnotherGeneration(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.hear(news(benefit(1), granted("g", 1)))
+		generation := func(when string, want int64, o grant.Outcome) {
+			t.Helper()
+			h := s.look(keys)
+			if h.Generation != want || h.Asked != (when != "first") {
+				t.Errorf("%s: generation %d, asked %v", when, h.Generation, h.Asked)
+			}
+			s.record(h, o)
+		}
+		retry := func() {
+			t.Helper()
+			if due, err := s.Retry(t.Context(), "g"); len(due) != 1 || err != nil {
+				t.Fatalf("%+v, %v", due, err)
+			}
+		}
+		done := grant.Outcome{Action: grant.DoGrant, State: grant.Granted, Done: true}
+		failed := func(state grant.State) grant.Outcome {
+			return grant.Outcome{Action: grant.DoGrant, State: state, Class: "transient", Attempts: 1, DueAt: time.Now()}
+		}
+		generation("first", 1, failed(grant.Pending))
+		retry()
+		generation("while it fails", 1, done)
+		retry()
+		generation("once it is granted", 2, failed(grant.Granted))
+		generation("by itself", 2, done)
+		retry()
+		retry()
+		generation("asked twice", 4, done)
+		s.hear(news(revoked("g", 2)))
+		retry()
+		h := s.look(keys)
+		if h.Generation != 5 {
+			t.Errorf("while it is to be revoked: generation %d", h.Generation)
+		}
+		s.record(h, grant.Outcome{Action: grant.DoRevoke, State: grant.Revoked, Done: true})
+		retry()
+		if h := s.look(keys); h.Generation != 5 || !h.Seen {
+			t.Errorf("once it is revoked: generation %d, seen %v", h.Generation, h.Seen)
+		}
+	})
+}
+
 func TestDueIsWhatIsToBeTakenAwayFirst(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *shop) {
 		s.hear(news(benefit(1), granted("a", 1)), news(granted("b", 1)), news(revoked("c", 1)), news(granted("d", 1)))

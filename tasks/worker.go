@@ -218,7 +218,7 @@ func conclude(ctx context.Context, f grant.Held, act grant.Action, did deed, cau
 	o := outcome(f, act, cause, ctx.Err() != nil, time.Now())
 	o.Took = did.took
 	if act == grant.DoGrant {
-		o.Properties = did.props
+		o.Properties = did.props // beside an error, too: they take the place of those before
 	}
 	if cause == nil || act == grant.DoGrant {
 		o.LetGo = did.letGo

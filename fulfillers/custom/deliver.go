@@ -33,14 +33,19 @@ type message struct {
 // ids is the namespace of webhook-ids.
 var ids = uuid.MustParse("8d6f5a1e-3b0c-5f4e-9c57-1f0d2e7a6b93")
 
-// id is the same however often a message has to be sent, and changes with what
-// is owed. What was delivered last counts, too: within a generation there may be
-// another update after it.
+// id is the same however often a message has to be sent, and another one for
+// whatever else is told: what is owed, what was delivered before, and what the
+// body says all count. A renewal counts once, whatever has changed since it was
+// first sent: to act twice on it is worse than to miss a change.
 func (m message) id() string {
 	if m.cycle != "" {
 		return uuid.NewSHA1(ids, fmt.Appendf(nil, "%s %s %s", m.f.ID, m.typ, m.cycle)).String()
 	}
-	return uuid.NewSHA1(ids, fmt.Appendf(nil, "%s %d %s %v", m.f.ID, m.f.Generation, m.typ, m.f.Properties[delivered])).String()
+	return uuid.NewSHA1(ids, fmt.Appendf(nil, "%s %d %s %v %s", m.f.ID, m.f.Generation, m.typ, m.f.Properties[delivered], digestOf(m.data()))).String()
+}
+
+func (m message) data() shape.Grant {
+	return dataOf(m.f, m.typ != typeRevoked, shown(m.f.Properties))
 }
 
 func (m message) body(now time.Time) ([]byte, error) {
@@ -49,7 +54,7 @@ func (m message) body(now time.Time) ([]byte, error) {
 		Timestamp shape.Time  `json:"timestamp"`
 		Sequence  int64       `json:"sequence"`
 		Data      shape.Grant `json:"data"`
-	}{m.typ, shape.Time(now), m.f.Generation, dataOf(m.f, m.typ != typeRevoked, shown(m.f.Properties))})
+	}{m.typ, shape.Time(now), m.f.Generation, m.data()})
 }
 
 // deliver sends a message, unless its host wants to be left alone.

@@ -24,6 +24,9 @@ const (
 	typeCycled  = "benefit.cycled"
 )
 
+// codeNoURL is the code of an end that nobody can be told.
+const codeNoURL = "no_url"
+
 // Fulfiller delivers webhooks. It is made by [New].
 type Fulfiller struct {
 	config Config
@@ -45,6 +48,8 @@ func (c *Fulfiller) Check(raw json.RawMessage) error {
 
 // Grant implements fulfillers.Fulfiller. A URL that has been told all of it
 // before is told nothing; one that the benefit names no more is told the end.
+// With an error it returns no properties: they would take the place of those that
+// say who was told.
 func (c *Fulfiller) Grant(ctx context.Context, f grant.Fulfilment) (grant.Properties, error) {
 	to, err := c.aimed(f.Target)
 	if err != nil {
@@ -52,7 +57,7 @@ func (c *Fulfiller) Grant(ctx context.Context, f grant.Fulfilment) (grant.Proper
 	}
 	note := noteOf(to, f.Benefit)
 	if to.url == nil {
-		return withNote(grant.Properties{}, note), c.Revoke(ctx, f)
+		return c.untold(ctx, f, note)
 	}
 	now := digest(f)
 	m := message{typ: typeGranted, to: to.url, f: f}
@@ -69,6 +74,22 @@ func (c *Fulfiller) Grant(ctx context.Context, f grant.Fulfilment) (grant.Proper
 	props := withNote(propertiesOf(answer, f.Properties), note)
 	props[delivered] = now
 	return props, nil
+}
+
+// untold is a grant that nobody is told of. Whoever was told of it before is told
+// the end. Where the section's URL was taken out, nobody knows any more who that
+// was: the grant stays as it is, and its end says so.
+func (c *Fulfiller) untold(ctx context.Context, f grant.Fulfilment, note string) (grant.Properties, error) {
+	err := c.Revoke(ctx, f)
+	if e := fulfillers.Classify(err); e != nil && e.Code == codeNoURL {
+		p := withNote(propertiesOf(nil, f.Properties), note)
+		p[delivered] = f.Properties[delivered]
+		return p, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return withNote(grant.Properties{}, note), nil
 }
 
 // knows reports whether a URL is the one that has been told of a grant.
@@ -114,7 +135,7 @@ func (c *Fulfiller) told(f grant.Fulfilment) (*url.URL, error) {
 	}
 	to, err := c.aimed(grant.Target{Params: f.Applied, Origin: "config"}) // it was allowed then
 	if err == nil && to.url == nil {
-		err = fulfillers.Permanent("no_url", "custom: the URL that was told of the grant is not in the config any more, so nobody can be told that it has ended; write fulfillers.custom.url")
+		err = fulfillers.Permanent(codeNoURL, "custom: the URL that was told of the grant is not in the config any more, so nobody can be told that it has ended; write fulfillers.custom.url")
 	}
 	return to.url, err
 }

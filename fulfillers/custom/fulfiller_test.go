@@ -78,6 +78,24 @@ func TestADeliveryKeepsItsIDUntilItIsRecorded(t *testing.T) {
 	}
 }
 
+func TestAnotherBodyHasAnotherID(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.grants()
+	w.f.Asked = true
+	for _, mail := range []string{"ada@example.com", "ada@example.com", "countess@example.com"} { // never recorded
+		w.f.Customer.Body = json.RawMessage(`{"id":"c1","email":"` + mail + `"}`)
+		w.f.Grant.ModifiedAt = time.Now() // says nothing of what is told
+		if _, err := w.c.Grant(t.Context(), w.f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := w.wantTold("benefit.granted benefit_grant.updated benefit_grant.updated benefit_grant.updated")
+	if all[1].ID != all[2].ID || all[2].ID == all[3].ID || all[3].Data.Customer.Email != "countess@example.com" {
+		t.Errorf("told %+v", all)
+	}
+}
+
 func TestWhatTheOperatorAsksForIsToldAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -107,6 +125,41 @@ func TestAURLThatIsNamedNoMoreIsToldTheEnd(t *testing.T) {
 	w.grants()
 	w.f.Target.Params = json.RawMessage(`{}`)
 	w.grants()
+	w.revokes()
+	w.wantTold("benefit.granted benefit.revoked")
+}
+
+func TestAnEndThatWasNotTakenIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.grants()
+	w.f.Target.Params = json.RawMessage(`{}`)
+	w.answers(true, status(500))
+	if p, err := w.c.Grant(t.Context(), w.f); p != nil || fulfillers.Classify(err).Class != fulfillers.ClassTransient {
+		t.Fatalf("%v, %v", p, err)
+	}
+	w.answers(false, nil)
+	w.grants()
+	w.wantTold("benefit.granted benefit.revoked")
+}
+
+func TestAGrantOutlivesTheSectionsURL(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.c.config.URL, w.f.Target.Params = w.URL, json.RawMessage(`{}`)
+	w.answers(false, says(`{"properties":{"seat":"12A"}}`))
+	w.grants()
+	w.c.config.URL = ""
+	w.grants()
+	w.f.Asked = true
+	w.grants()
+	if w.f.Properties["seat"] != "12A" || w.f.Properties["note"] != "Book it" {
+		t.Errorf("it shows %v", w.f.Properties)
+	}
+	if e := fulfillers.Classify(w.c.Revoke(t.Context(), w.f)); e == nil || e.Code != "no_url" {
+		t.Errorf("its end: %v", e)
+	}
+	w.c.config.URL = w.URL
 	w.revokes()
 	w.wantTold("benefit.granted benefit.revoked")
 }
