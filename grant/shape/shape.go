@@ -7,6 +7,7 @@ package shape
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"time"
 
 	"fulfilld/grant"
@@ -87,18 +88,31 @@ func OfGrant(v grant.View) Grant {
 	return g
 }
 
+// theirs are the properties in which the platform says which account is the
+// customer's, and what it has itself given it. They belong together, and stay its
+// word whatever we gave to whom: a role of theirs in a server of ours is none.
+var theirs = [...]string{"account_id", "granted_account_id", "guild_id", "role_id", "repository_owner", "repository_name", "permission"}
+
 // Properties is what the shop says of a grant, and what its fulfilments add to
-// show: where an invitation waits, which key was issued.
+// show: where an invitation waits, which key was issued. What is theirs is the
+// shop's word. Of all else that both name, a key, files, credits, only ours is to be
+// had here: the platform's own key is one that we do not know.
 func Properties(v grant.View) json.RawMessage {
-	all := map[string]json.RawMessage{}
+	ours := map[string]json.RawMessage{}
 	for i := len(v.Fulfilments) - 1; i >= 0; i-- { // of two, the first counts
-		_ = json.Unmarshal(v.Fulfilments[i].Properties, &all) // our own marshalling
+		_ = json.Unmarshal(v.Fulfilments[i].Properties, &ours) // our own marshalling
 	}
-	maps.DeleteFunc(all, func(key string, _ json.RawMessage) bool { return grant.Unshown(key) })
-	if len(all) == 0 {
+	maps.DeleteFunc(ours, func(key string, _ json.RawMessage) bool { return grant.Unshown(key) })
+	if len(ours) == 0 {
 		return Object(v.Properties, "{}")
 	}
+	all := map[string]json.RawMessage{}
 	_ = json.Unmarshal(v.Properties, &all) // whatever else it holds adds nothing
+	for key, value := range ours {
+		if _, said := all[key]; !said || !slices.Contains(theirs[:], key) {
+			all[key] = value
+		}
+	}
 	text, err := json.Marshal(all)
 	if err != nil {
 		return Object(v.Properties, "{}")

@@ -181,6 +181,57 @@ benefits:
 	nodeVerifies(t, append(created, last...))
 }
 
+// withProperties is a webhook in which the platform says so of the grant.
+func withProperties(t testing.TB, w webhook, properties map[string]any) webhook {
+	t.Helper()
+	var e map[string]any
+	err := json.Unmarshal(w.body, &e)
+	if err == nil {
+		e["data"].(map[string]any)["properties"] = properties
+		w.body, err = json.Marshal(e)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// The platform makes a key of its own for a license_keys benefit. The one that we
+// tell of is the one that we know.
+func TestTheKeyThatIsToldOfCanBeAskedFor(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t)
+	d := started(t, "", "", fmt.Sprintf(`FULFILLD_ENDPOINTS=[{name: mailer, url: "%s/mailer", secrets: [%s, %s], allow_private: [127.0.0.0/8]}]`, m.URL, signingNow, signingNext))
+	theirs := map[string]any{"license_key_id": "b0b7e1a5-010a-4d85-9804-4822b5c0bec0", "display_key": "****-E304DA"}
+	newPlatform(d).send(t, withProperties(t, buys(0), theirs))
+	told := m.has(grantID(0), "mailer benefit_grant.created")[0].Data.Properties
+	var shown, key struct {
+		ID         string
+		Properties map[string]any
+		DisplayKey string `json:"display_key"`
+	}
+	var state struct {
+		Granted []struct{ Properties map[string]any } `json:"granted_benefits"`
+	}
+	for path, v := range map[string]any{
+		"/v1/benefit-grants/" + grantID(0):                       &shown,
+		"/v1/customers/" + number("customer", 0) + "/state":      &state,
+		"/v1/license-keys/" + fmt.Sprint(told["license_key_id"]): &key,
+	} {
+		if err := d.api(http.MethodGet, path, v); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+	}
+	if len(state.Granted) != 1 {
+		t.Fatalf("%+v", state)
+	}
+	for where, p := range map[string]map[string]any{"grant": shown.Properties, "state": state.Granted[0].Properties, "webhook": told} {
+		if p["license_key_id"] != key.ID || p["display_key"] != key.DisplayKey {
+			t.Errorf("the %s says %v of the key %+v", where, p, key)
+		}
+	}
+}
+
 // afterwards looks at what the daemon says of it.
 func (d *daemon) afterwards(m *merchant) {
 	d.t.Helper()
