@@ -47,7 +47,7 @@ func (t *tx) tell(l *Ledger, typ, subject, customer string, data any) error {
 
 // mark is what endpoints were last told of a grant.
 type mark struct {
-	state  grant.State // granted or revoked; empty: neither
+	state  grant.State // granted, revoked, or waiting: of one that has not been granted yet something was told; empty: nothing
 	digest string
 	fresh  bool // there was none: nobody has listened yet when the grant was last seen to
 }
@@ -121,18 +121,27 @@ func (t *tx) retold(l *Ledger, grantID string) error {
 }
 
 // newsOf is what an endpoint should hear: a grant that has begun or ended, seen
-// over all its kinds, or that shows something else than before.
+// over all its kinds, or that shows something else than before. Whoever was told
+// anything of it is told the end.
 func newsOf(h grant.Held, was mark, parts []grant.FulfilmentView) (typ string, now mark) {
 	state, digest := worst(parts), digestOf(parts)
 	if was.fresh {
 		was = unheard(h, parts, digest)
 	}
+	if was.state == "" && was.digest != "" {
+		was.state = grant.Waiting // as it was written down at first
+	}
 	switch {
 	case state == grant.Granted && was.state != grant.Granted:
 		return grant.TellsCreated, mark{state: grant.Granted, digest: digest}
-	case state == grant.Revoked && was.state == grant.Granted:
-		return grant.TellsRevoked, mark{state: grant.Revoked, digest: digest}
-	case (state == grant.Granted || state == grant.Waiting) && digest != was.digest:
+	case state == grant.Revoked && (was.state == grant.Granted || was.state == grant.Waiting):
+		return grant.TellsRevoked, mark{state: grant.Revoked} // whatever it shows next is news
+	case state == grant.Granted && digest != was.digest:
+		return grant.TellsUpdated, mark{state: grant.Granted, digest: digest}
+	case state == grant.Waiting && digest != was.digest:
+		if was.state != grant.Granted {
+			was.state = grant.Waiting
+		}
 		return grant.TellsUpdated, mark{state: was.state, digest: digest}
 	}
 	return "", was
@@ -158,7 +167,7 @@ func digestOf(parts []grant.FulfilmentView) string {
 	sum.Write(shape.Properties(grant.View{Fulfilments: parts}))
 	for _, f := range parts {
 		if f.State == grant.Waiting {
-			fmt.Fprintf(sum, "\n%s %q", f.Kind, f.LastError.Text)
+			fmt.Fprintf(sum, "\n%s %q", f.Kind, grant.TurnOf(f.LastError.Code).Text)
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])
@@ -222,15 +231,16 @@ func writtenOf(v grant.View) toldGrant {
 	return g
 }
 
-// required is what the customer has to do, in the platform's words.
+// required is what the customer has to do, in the platform's form and in words for
+// the customer; nothing while only others have to act.
 func required(parts []grant.FulfilmentView, now time.Time) json.RawMessage {
 	for _, f := range parts {
-		if f.State == grant.Waiting {
+		if turn := grant.TurnOf(f.LastError.Code); f.State == grant.Waiting && turn.Yours {
 			text, _ := json.Marshal(struct {
 				Message   string     `json:"message"`
 				Type      string     `json:"type"`
 				Timestamp shape.Time `json:"timestamp"`
-			}{f.LastError.Text, "BenefitActionRequiredError", shape.Time(now)}) // strings
+			}{turn.Text, "BenefitActionRequiredError", shape.Time(now)}) // strings
 			return text
 		}
 	}

@@ -110,18 +110,57 @@ func (s *shop) hold() grant.Held {
 	return s.look(keys)
 }
 
+// waits is the outcome of an attempt that waits, and what the operator reads of it.
+func waits(code, text string) grant.Outcome {
+	return grant.Outcome{Action: grant.DoGrant, State: grant.Waiting, Class: "action_required", Code: code, Text: text, DueAt: time.Now().Add(time.Hour)}
+}
+
 func TestACustomerWhoMustActIsToldOf(t *testing.T) {
 	listening(t, func(t *testing.T, s *shop) {
 		s.hear(news(benefit(1), granted("g", 1)))
-		waits := grant.Outcome{Action: grant.DoGrant, State: grant.Waiting, Class: "action_required", Text: "accept the invitation", DueAt: time.Now().Add(time.Hour)}
-		s.record(s.look(keys), waits)
-		s.record(s.hold(), waits) // the same once more
+		s.record(s.look(keys), waits("no_account", "`fulfilld customers link c github:…` says it"))
+		s.record(s.hold(), waits("no_account", "`fulfilld customers link c github:… --member m` says it")) // no other news for the customer
 		s.wantTold("g", "updated")
-		if all := s.claim(10); !strings.Contains(string(all[len(all)-1].Data), `"message":"accept the invitation"`) {
-			t.Errorf("%s", all[len(all)-1].Data)
+		all := s.claim(10)
+		if text := string(all[len(all)-1].Data); !strings.Contains(text, `"error":{"message":"Tell the seller which account is yours.","type":"BenefitActionRequiredError"`) || strings.Contains(text, "fulfilld customers") {
+			t.Errorf("%s", text)
 		}
 		s.record(s.hold(), grant.Outcome{Action: grant.DoGrant, State: grant.Granted, Done: true})
 		s.wantTold("g", "updated created")
+	})
+}
+
+func TestWhatTheMerchantMustDoIsNotForTheCustomer(t *testing.T) {
+	listening(t, func(t *testing.T, s *shop) {
+		s.hear(news(benefit(1), granted("g", 1)))
+		s.record(s.look(keys), waits(grant.FileMissingCode, "waiting on the merchant: `fulfilld files put --id f`"))
+		s.wantTold("g", "updated")
+		all := s.claim(10)
+		if text := string(all[len(all)-1].Data); !strings.Contains(text, `"error":null`) || !strings.Contains(text, `"state":"waiting"`) || strings.Contains(text, "files put") {
+			t.Errorf("%s", text)
+		}
+	})
+}
+
+func TestTheEndOfWhatWaitedIsTold(t *testing.T) {
+	listening(t, func(t *testing.T, s *shop) {
+		s.hear(news(benefit(1), granted("g", 1)))
+		want := ""
+		for n := 2; n < 6; n += 2 { // and again
+			s.record(s.look(keys), waits("no_account", "link it"))
+			s.hear(news(revoked("g", n)))
+			s.record(s.hold(), grant.Outcome{Action: grant.DoRevoke, State: grant.Revoked, Done: true})
+			s.record(s.hold(), grant.Outcome{Action: grant.DoNothing, State: grant.Revoked})
+			want = strings.TrimSpace(want + " updated revoked")
+			s.wantTold("g", want)
+			s.hear(news(granted("g", n+1)))
+		}
+		s.hear(news(granted("h", 1)))
+		s.record(s.look("h.license_keys"), waits("no_account", "link it"))
+		s.exec(`UPDATE announced SET state = '' WHERE grant_id = 'h'`) // as it was written down at first
+		s.hear(news(revoked("h", 2)))
+		s.work("h.license_keys")
+		s.wantTold("h", "updated revoked")
 	})
 }
 
