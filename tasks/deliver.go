@@ -139,8 +139,13 @@ type lane struct {
 }
 
 func (l *lane) run(ctx, posts context.Context) {
+	var again time.Time // what has failed is due then, whatever wakes it before
 	for {
 		wait := l.drain(ctx, posts)
+		if left := time.Until(again); left > 0 {
+			wait = min(wait, left)
+		}
+		again = time.Now().Add(wait)
 		t := time.NewTimer(wait)
 		select {
 		case <-l.wake:

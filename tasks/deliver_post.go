@@ -62,12 +62,12 @@ func (l *lane) post(ctx context.Context, d grant.Delivery) (outbound.Answer, err
 func (l *lane) conclude(ctx context.Context, d grant.Delivery, a outbound.Answer, err error, stopping bool) (outcome string, wait time.Duration, failed error) {
 	why := fmt.Sprintf("answered %d", a.Status)
 	switch {
+	case err == nil && a.Good():
+		return sentDelivered, 0, l.Outbox.Delivered(ctx, d)
 	case stopping: // we interrupted it: not an attempt
 		return sentFailed, 0, l.Outbox.Release(ctx, d, "stopped before it was through")
 	case err != nil:
 		why = err.Error()
-	case a.Status >= 200 && a.Status < 300:
-		return sentDelivered, 0, l.Outbox.Delivered(ctx, d)
 	case a.Status == http.StatusGone:
 		l.gone.Store(true)
 		l.tellGone()
@@ -77,7 +77,7 @@ func (l *lane) conclude(ctx context.Context, d grant.Delivery, a outbound.Answer
 		l.until.Store(time.Now().Add(wait).UnixMicro())
 	}
 	if outcome == "" {
-		outcome, wait = sentFailed, backoff(d.Attempts+1)
+		outcome, wait = sentFailed, max(backoff(d.Attempts+1), min(a.Wait, longestWait))
 	}
 	up, failed := l.Outbox.Postpone(ctx, d, wait, l.patience, why)
 	if up {

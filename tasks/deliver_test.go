@@ -262,6 +262,7 @@ func TestWhatFailsIsSentAgainUnderItsID(t *testing.T) {
 	t.Parallel()
 	half := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
+		w.WriteHeader(http.StatusBadGateway)
 		_, _ = io.WriteString(w, "half")
 	}
 	away := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
@@ -288,6 +289,62 @@ func TestWhatFailsIsSentAgainUnderItsID(t *testing.T) {
 	}
 	if strings.Contains(p.log.String(), "secret-path") {
 		t.Error("the log shows the address")
+	}
+}
+
+func TestWhateverIsNoYesMayNameAWait(t *testing.T) {
+	t.Parallel()
+	m := newMailbox(t, answer(500, "Retry-After", "7200"), answer(301, "Retry-After", "7200"), answer(404, "Retry-After", "99999999"))
+	p := newPost(t, file(t), map[string]string{"mailer": m.URL})
+	p.hear(3)
+	d := p.start()
+	p.await("all have failed", func() bool { return p.counted("mailer", sentFailed) == 3 })
+	all, _, err := p.ledger.Deliveries(t.Context(), grant.DeliveryFilter{}, grant.Page{Number: 1, Limit: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range all {
+		if wait := time.Until(one.DueAt); wait < 119*time.Minute || wait > longestWait {
+			t.Errorf("%s: it is tried again in %v", one.Error, wait)
+		}
+	}
+	if d.lanes[0].rests() {
+		t.Error("the endpoint is left alone")
+	}
+	p.hear(1)
+	d.Wake()
+	p.await("another is taken", func() bool { return p.counted("mailer", sentDelivered) == 1 })
+}
+
+func TestWordOfSomethingNewDoesNotPutOffARetry(t *testing.T) {
+	t.Parallel()
+	m := newMailbox(t, answer(500))
+	p := newPost(t, file(t), map[string]string{"mailer": m.URL})
+	p.hear(1)
+	d := p.start(func(d *Deliverer) { d.sweep = time.Hour })
+	p.await("it has failed", func() bool { return p.counted("mailer", sentFailed) == 1 })
+	d.Wake()
+	p.await("it is tried again in time", func() bool { return p.counted("mailer", sentDelivered) == 1 })
+}
+
+func TestAYesWhileStoppingIsAYes(t *testing.T) {
+	t.Parallel()
+	streams := func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "yes")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}
+	m := newMailbox(t, streams)
+	p := newPost(t, file(t), map[string]string{"mailer": m.URL})
+	p.hear(1)
+	d := p.start()
+	p.await("it is under way", func() bool { tries, _ := m.got(); return tries == 1 })
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	d.Shutdown(ctx)
+	d.wg.Wait()
+	if waiting, _, err := p.ledger.Undelivered(t.Context()); waiting["mailer"] != 0 || err != nil {
+		t.Errorf("%v wait, %v", waiting, err)
 	}
 }
 

@@ -82,15 +82,20 @@ func (c *Fulfiller) judge(ctx context.Context, lane string, m message, a outboun
 	case errors.Is(err, outbound.ErrAddress):
 		return &fulfillers.Error{Class: fulfillers.ClassThrottled, Code: "private_address", Lane: lane, Wait: restRefused, Cause: err}
 	case err != nil:
-		return fulfillers.Transient("unreachable", fmt.Errorf("custom: %s: %w", m.typ, err))
-	case a.Status >= 200 && a.Status < 300:
+		return later("unreachable", a, fmt.Errorf("custom: %s: %w", m.typ, err))
+	case a.Good():
 		return nil
 	case a.Status == http.StatusTooManyRequests, a.Status == http.StatusServiceUnavailable && a.Wait > 0:
 		return c.rest(ctx, lane, a)
 	case a.Status == http.StatusGone:
 		return fulfillers.Permanent("gone", fmt.Sprintf("custom: %s answers 410, it takes no more webhooks; name another URL, then `fulfilld grants retry`", m.to.Host))
 	}
-	return fulfillers.Transient("refused", fmt.Errorf("custom: %s: %s answered %d", m.typ, m.to.Host, a.Status))
+	return later("refused", a, fmt.Errorf("custom: %s: %s answered %d", m.typ, m.to.Host, a.Status))
+}
+
+// later has one message tried again, no sooner than the answer asks for.
+func later(code string, a outbound.Answer, cause error) error {
+	return &fulfillers.Error{Class: fulfillers.ClassTransient, Code: code, Wait: a.Wait, Cause: cause}
 }
 
 // rest has the host left alone, by all daemons.

@@ -278,6 +278,20 @@ func TestNoMorePropertiesAreKeptThanAllowed(t *testing.T) {
 	}
 }
 
+func TestHalfOfAYesHasNoProperties(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.answers(false, func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Length", "1000")
+		_, _ = io.WriteString(rw, `{"properties":{"a":"b"`)
+	})
+	w.grants()
+	if w.f.Properties["a"] != nil {
+		t.Error(w.f.Properties)
+	}
+	w.wantTold("benefit.granted")
+}
+
 func TestAHugeAnswerIsAYesWithoutProperties(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -327,6 +341,21 @@ func TestEachAnswerHasItsClass(t *testing.T) {
 		_, err := w.c.Grant(t.Context(), w.f)
 		if e := fulfillers.Classify(err); e == nil || e.Class != c.class || e.Code != c.code || !strings.Contains(e.Error(), c.text) {
 			t.Errorf("%s: %v", name, e)
+		}
+	}
+}
+
+func TestWhateverIsNoYesMayNameAWait(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{301, 400, 404, 500, 502} {
+		w := newWorld(t)
+		w.answers(true, func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Retry-After", "120")
+			rw.WriteHeader(code)
+		})
+		_, err := w.c.Grant(t.Context(), w.f)
+		if e := fulfillers.Classify(err); e == nil || e.Class != fulfillers.ClassTransient || e.Wait != 2*time.Minute || len(w.lanes.wait) > 0 {
+			t.Errorf("%d: %+v, and lanes rest: %v", code, e, w.lanes.wait)
 		}
 	}
 }

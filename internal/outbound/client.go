@@ -88,12 +88,15 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 type Answer struct {
 	Status int
 	Wait   time.Duration // what Retry-After asks for; 0: nothing
-	Body   []byte        // its first 64 KiB
+	Body   []byte        // its first 64 KiB, or what came of them
 }
+
+// Good reports whether it is a yes.
+func (a Answer) Good() bool { return a.Status >= 200 && a.Status < 300 }
 
 // Post sends a body and reads the answer, whatever its status. Its errors name
 // the host and no other part of the address, which is often a secret. A redirect
-// is an error.
+// is an error, as is an answer that breaks off; but a 2xx has been said by then.
 func (c *Client) Post(ctx context.Context, address string, header http.Header, body []byte) (Answer, error) {
 	u, err := c.Check(address)
 	if err != nil {
@@ -122,7 +125,7 @@ func (c *Client) exchange(req *http.Request) (a Answer, err error) {
 	if a.Status >= 300 && a.Status < 400 {
 		return a, fmt.Errorf("it answered %d, and redirects are not followed; write the address that it leads to", a.Status)
 	}
-	if a.Body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer)); err != nil {
+	if a.Body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer)); err != nil && !a.Good() {
 		return a, fmt.Errorf("its answer %d broke off: %w", a.Status, err)
 	}
 	return a, nil
