@@ -103,6 +103,42 @@ func TestARotatedKeyIsToldOf(t *testing.T) {
 	})
 }
 
+func TestAKeyThatTheMerchantChangesIsToldOf(t *testing.T) {
+	listening(t, func(t *testing.T, s *shop) {
+		s.hear(news(benefit(1), granted("g", 1)))
+		k := s.issue(wanted("ACME-0001"))
+		s.record(s.look(keys), grant.Outcome{Action: grant.DoGrant, State: grant.Granted, Done: true,
+			Properties: grant.Properties{"display_key": k.DisplayKey, "expires_at": k.ExpiresAt.Format(time.RFC3339), "activation_url": "x"}})
+		revise := func(e grant.LicenseKeyEdit, told bool, want string) {
+			t.Helper()
+			before := s.toldOf("g")
+			if _, err := s.ReviseLicenseKey(t.Context(), k.ID, e); err != nil {
+				t.Fatal(err)
+			}
+			if told {
+				before += " updated"
+			}
+			s.wantTold("g", before)
+			all := s.claim(10)
+			if told && (len(all) == 0 || !strings.Contains(string(all[len(all)-1].Data), `"properties":`+want)) {
+				t.Errorf("%+v: told %+v, want %s", e, all, want)
+			}
+		}
+		s.claim(10)
+		later := at(200)
+		revise(grant.LicenseKeyEdit{ExpiresAt: &later}, true, fmt.Sprintf(`{"activation_url":"x","display_key":%q,"expires_at":%q}`, k.DisplayKey, later.UTC().Format(time.RFC3339)))
+		revise(grant.LicenseKeyEdit{ExpiresAt: &later, Usage: number(2), LimitUsage: number(9)}, false, "")
+		without := fmt.Sprintf(`{"activation_url":"x","display_key":%q}`, k.DisplayKey)
+		revise(grant.LicenseKeyEdit{ExpiresAt: &time.Time{}}, true, without)
+		revise(grant.LicenseKeyEdit{Status: "disabled"}, true, without)
+		revise(grant.LicenseKeyEdit{Status: "disabled"}, false, "")
+		revise(grant.LicenseKeyEdit{Status: "granted"}, true, without)
+		if f := s.stored(keys); f.State != grant.Granted {
+			t.Errorf("the grant is %s", f.State)
+		}
+	})
+}
+
 // hold looks at the one fulfilment, due or not.
 func (s *shop) hold() grant.Held {
 	s.t.Helper()
@@ -464,5 +500,8 @@ func TestThereIsWordOfWhatIsToBeDelivered(t *testing.T) {
 	k := s.issue(wanted("ACME-0001"))
 	if _, err := s.RotateLicenseKey(t.Context(), k.ID); err != nil || rung.Load() != 2 {
 		t.Errorf("%d times with a key that was rotated, %v", rung.Load(), err)
+	}
+	if _, err := s.ReviseLicenseKey(t.Context(), k.ID, grant.LicenseKeyEdit{Status: "disabled"}); err != nil || rung.Load() != 3 {
+		t.Errorf("%d times with a key that was disabled, %v", rung.Load(), err)
 	}
 }

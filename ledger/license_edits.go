@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"net/url"
+	"time"
 
 	"fulfilld/grant"
 )
@@ -57,7 +59,8 @@ func (t *tx) licenseKey(id string) (k grant.LicenseKeyView, err error) {
 
 // ReviseLicenseKey writes down the merchant's word on a key; it outlives grants and
 // edits of the benefit. It cannot bring back a key that is not owed: that is
-// refused.
+// refused. Whoever hears of grants is told when the key has another status or
+// expiry.
 func (l *Ledger) ReviseLicenseKey(ctx context.Context, id string, e grant.LicenseKeyEdit) (grant.LicenseKeyView, error) {
 	var expires *int64
 	if e.ExpiresAt != nil {
@@ -67,20 +70,54 @@ func (l *Ledger) ReviseLicenseKey(ctx context.Context, id string, e grant.Licens
 		}
 		expires = &at
 	}
-	return l.change(ctx, id, func(t *tx, k grant.LicenseKeyView) error {
+	told := false
+	k, err := l.change(ctx, id, func(t *tx, k grant.LicenseKeyView) error {
 		if e.Status == "granted" && !k.Active {
 			return &grant.KeyRefusal{Code: grant.KeyRevoked}
 		}
-		_, err := t.exec(`UPDATE license_keys SET
+		if _, err := t.exec(`UPDATE license_keys SET
 				merchant_status = CASE $2 WHEN '' THEN merchant_status WHEN 'granted' THEN '' ELSE $2 END,
 				usage = coalesce($3, usage),
 				merchant_limit_activations = coalesce($4, merchant_limit_activations),
 				merchant_limit_usage = coalesce($5, merchant_limit_usage),
 				merchant_expires_at = coalesce($6, merchant_expires_at),
 				modified_at = {{now}}
-			WHERE id = $1`, id, e.Status, e.Usage, e.LimitActivations, e.LimitUsage, expires)
-		return err
+			WHERE id = $1`, id, e.Status, e.Usage, e.LimitActivations, e.LimitUsage, expires); err != nil {
+			return err
+		}
+		now, err := t.licenseKey(id)
+		told = err == nil && (now.Status() != k.Status() || !now.ExpiresAt.Equal(k.ExpiresAt))
+		if !told {
+			return err
+		}
+		return errors.Join(t.showExpiry(now), t.retold(l, grant.GrantOf(k.FulfilmentID)))
 	})
+	if err == nil && told {
+		l.opts.OnDelivery()
+	}
+	return k, err
+}
+
+// showExpiry shows until when a key is good with its grant, as whoever issued it
+// did.
+func (t *tx) showExpiry(k grant.LicenseKeyView) error {
+	var text string
+	if err := t.row(`SELECT properties FROM fulfilments WHERE id = $1 {{lock}}`, []any{k.FulfilmentID}, &text); err != nil || text == "" {
+		return ignore(err)
+	}
+	shown := map[string]any{}
+	if err := json.Unmarshal([]byte(text), &shown); err != nil {
+		return err
+	}
+	delete(shown, "expires_at")
+	if !k.ExpiresAt.IsZero() {
+		shown["expires_at"] = k.ExpiresAt.UTC().Format(time.RFC3339)
+	}
+	changed, err := json.Marshal(shown)
+	if err == nil {
+		_, err = t.exec(`UPDATE fulfilments SET properties = $2 WHERE id = $1`, k.FulfilmentID, string(changed))
+	}
+	return err
 }
 
 // RotateLicenseKey gives a key another text. The old one is good for nothing from
