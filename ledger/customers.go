@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"strings"
 
 	"fulfilld/grant"
@@ -19,7 +20,8 @@ func (a *applier) customer(c grant.Customer) error {
 				ver_at = excluded.ver_at, ver_sent = excluded.ver_sent`+ifNewer("customers"),
 		c.ID, c.OrganizationID, c.ExternalID, c.Email, c.Name, string(c.Body), micros(c.Version.At), micros(c.Version.Sent))
 	if err == nil && n > 0 {
-		err = a.hearWords(c)
+		err = errors.Join(a.hearWords(c), a.touchWhere(ofCustomer+` AND EXISTS (SELECT 1 FROM fulfilments f
+			WHERE f.id = grants.id || '.`+customKind+`' AND f.wanted LIKE 'granted%')`, c.ID))
 	}
 	if err != nil || c.DeletedAt.IsZero() {
 		return err

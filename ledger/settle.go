@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -32,7 +34,11 @@ func (a *applier) settle(grantID string) error {
 		if err != nil {
 			return err
 		}
-		if err := a.want(have[t.Kind], grantID, t, facts, f.fingerprint(cycles)+whose); err != nil {
+		shown, err := a.shown(grantID, t)
+		if err != nil {
+			return err
+		}
+		if err := a.want(have[t.Kind], grantID, t, facts, f.fingerprint(cycles)+whose+shown); err != nil {
 			return err
 		}
 		delete(have, t.Kind)
@@ -66,6 +72,23 @@ func (a *applier) whose(grantID string, t grant.Target) (string, error) {
 	g.Properties = raw(properties)
 	whose, err := a.account(a.l, g, kind == t.Kind, t.Account)
 	return "/" + told(whose), err
+}
+
+// customKind is the kind that tells somebody who the customer is.
+const customKind = "custom"
+
+// shown stands for what is told of the customer: once it has changed it is to be
+// told again. Of the rest of what the platform says of a customer, some changes with
+// every purchase.
+func (a *applier) shown(grantID string, t grant.Target) (string, error) {
+	if t.Kind != customKind {
+		return "", nil
+	}
+	var external, email, name string
+	err := a.row(`SELECT coalesce(c.external_id, ''), coalesce(c.email, ''), coalesce(c.name, '')
+		FROM grants g LEFT JOIN customers c ON c.id = g.customer_id WHERE g.id = $1`, []any{grantID}, &external, &email, &name)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", external, email, name))
+	return "/" + hex.EncodeToString(sum[:8]), err
 }
 
 // fulfilmentRow is what settle needs of a fulfilment; the zero value is none.

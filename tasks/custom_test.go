@@ -240,3 +240,17 @@ func TestWhatIsAskedForAgainIsAnotherMessage(t *testing.T) {
 		}
 	})
 }
+
+func TestANewAddressIsTold(t *testing.T) {
+	listening(t, true, func(t *testing.T, s *listener) {
+		s.say(grant.SaysGranted, ada)
+		s.until(grant.Granted, "benefit.granted")
+		mail := "countess@example.com"
+		v := grant.Version{At: time.Now(), Sent: time.Now()}
+		s.hear(grant.News{Customers: []grant.Customer{{ID: "ada", Email: mail, Body: json.RawMessage(fmt.Sprintf(`{"email":%q}`, mail)), Version: v}}})
+		all := s.until(grant.Granted, "benefit.granted", "benefit_grant.updated")
+		if got := all[1]; got.Data.Customer.Email != mail || got.id == all[0].id || got.Sequence <= all[0].Sequence {
+			t.Errorf("told %+v after %+v", got, all[0])
+		}
+	})
+}
