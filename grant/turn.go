@@ -21,6 +21,7 @@ func TurnOf(code string) Turn {
 
 var yours = map[string]string{
 	"account_gone":       "The account you linked is gone. Tell the seller which account to use instead.",
+	"ambiguous_account":  "What you gave may be the name of one account and the number of another. Tell the seller which is yours.",
 	"bad_account":        "The account name you gave cannot be right. Tell the seller the right one.",
 	"banned":             "Your account is banned from the server. Ask the seller.",
 	"declined":           "The invitation was declined or withdrawn. Ask the seller for another.",
