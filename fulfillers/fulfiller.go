@@ -23,7 +23,8 @@ type Fulfiller interface {
 	Check(params json.RawMessage) error
 
 	// Grant makes f true and returns what is to be remembered and shown. It is
-	// idempotent, revives what was revoked, and is also called to update.
+	// idempotent, revives what was revoked, and is also called to update. What it
+	// returns replaces what was remembered, also beside an error; nil leaves it.
 	Grant(ctx context.Context, f grant.Fulfilment) (grant.Properties, error)
 
 	// Revoke returns nil only when nothing is left that only this grant
@@ -42,9 +43,9 @@ type Cycler interface {
 // and f.Holds filled in, and has recorded the holds before Grant may change
 // anything.
 //
-// Grant makes the provider equal to Owed of each hold that has a Level. It may
-// return properties together with an error: an invitation that waits to be
-// accepted is ActionRequired, and its address is worth remembering. Revoke makes
+// Grant makes the provider equal to Owed of each hold that has a Level. An
+// invitation that waits to be accepted is ActionRequired, and its address is worth
+// remembering. Revoke makes
 // the provider equal to Owed of every hold without a Level, and reads back that it
 // is so; those with a Level stay as they are. It works from the holds and from
 // f.Properties, never from f.Target or f.Account.

@@ -102,7 +102,7 @@ func paced(t *testing.T, rate int, lasts time.Duration, during func(*Files)) (to
 		}
 		func() {
 			defer func() {
-				if v := recover(); v != nil && v != http.ErrAbortHandler {
+				if v := recover(); v != nil && v != any(http.ErrAbortHandler) {
 					panic(v)
 				}
 			}()

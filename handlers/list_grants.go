@@ -131,7 +131,7 @@ func grantOf(v grant.View) grantItem {
 func fulfilmentOf(f grant.FulfilmentView) fulfilmentItem {
 	item := fulfilmentItem{
 		ID: f.ID, Kind: f.Kind, State: f.State, Because: f.Because, Attempts: f.Attempts, Since: stamp(f.Since),
-		DueAt: stamp(f.DueAt), DoneAt: stamp(f.DoneAt), LastError: errorOf(f.LastError), Properties: object(f.Properties, "{}"),
+		DueAt: stamp(f.DueAt), DoneAt: stamp(f.DoneAt), LastError: errorOf(f.LastError), Properties: shape.Shown(f),
 	}
 	for _, a := range f.Journal {
 		it := attemptItem{Action: a.Action, Count: a.Count, FirstAt: stamp(a.First), LastAt: stamp(a.Last), Milliseconds: a.Took.Milliseconds()}

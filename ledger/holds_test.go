@@ -219,7 +219,7 @@ func TestAHoldKnowsSinceWhen(t *testing.T) {
 		}
 		s.done(h, grant.Outcome{Action: grant.DoGrant, State: grant.Waiting})
 		s.hear(news(revoked("g", 2)))
-		h = s.holding(s.look(repoKey)) // and the process dies before it has recorded that all is gone
+		s.holding(s.look(repoKey)) // and the process dies before it has recorded that all is gone
 		s.exec(`UPDATE fulfilments SET lease_until = 0`)
 		s.exec(`UPDATE resources SET lease_until = 0`)
 		s.hear(news(granted("g", 3)))

@@ -28,18 +28,15 @@ func (g *Fulfiller) Identify(ctx context.Context, words string) (grant.Account, 
 		return grant.Account{}, err
 	}
 	named, err := g.person(ctx, by, "users/", name)
-	if name != words || !idForm.MatchString(name) || err != nil && !isNobody(err) {
+	unnamed := isNobody(err)
+	if name != words || !idForm.MatchString(name) || err != nil && !unnamed {
 		return named, err
 	}
-	numbered, err2 := g.person(ctx, by, "user/", name)
+	numbered, err := g.person(ctx, by, "user/", name)
 	switch {
-	case err2 != nil && !isNobody(err2):
-		return grant.Account{}, err2
-	case err != nil && err2 != nil:
-		return grant.Account{}, err
-	case err != nil:
-		return numbered, nil
-	case err2 == nil && named.ID != numbered.ID:
+	case unnamed || err != nil && !isNobody(err):
+		return numbered, err
+	case err == nil && named.ID != numbered.ID:
 		return grant.Account{}, fulfillers.ActionRequired("ambiguous_account", fmt.Sprintf(
 			"github: %s may be the account of that name, whose number is %s, or %s, whose number it is; write https://github.com/%[1]s or https://github.com/%[3]s, or link github:%[2]s or github:%[3]s",
 			name, named.ID, numbered.Name))

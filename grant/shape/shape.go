@@ -100,9 +100,8 @@ var theirs = [...]string{"account_id", "granted_account_id", "guild_id", "role_i
 func Properties(v grant.View) json.RawMessage {
 	ours := map[string]json.RawMessage{}
 	for i := len(v.Fulfilments) - 1; i >= 0; i-- { // of two, the first counts
-		_ = json.Unmarshal(v.Fulfilments[i].Properties, &ours) // our own marshalling
+		maps.Copy(ours, shown(v.Fulfilments[i]))
 	}
-	maps.DeleteFunc(ours, func(key string, _ json.RawMessage) bool { return grant.Unshown(key) })
 	if len(ours) == 0 {
 		return Object(v.Properties, "{}")
 	}
@@ -118,6 +117,22 @@ func Properties(v grant.View) json.RawMessage {
 		return Object(v.Properties, "{}")
 	}
 	return text
+}
+
+// Shown is a fulfilment's properties without what is only remembered.
+func Shown(f grant.FulfilmentView) json.RawMessage {
+	text, err := json.Marshal(shown(f))
+	if err != nil {
+		return json.RawMessage("{}")
+	}
+	return text
+}
+
+func shown(f grant.FulfilmentView) map[string]json.RawMessage {
+	p := map[string]json.RawMessage{}
+	_ = json.Unmarshal(f.Properties, &p) // our own marshalling
+	maps.DeleteFunc(p, func(key string, _ json.RawMessage) bool { return grant.Unshown(key) })
+	return p
 }
 
 // Benefit is the platform's, as far as we know one without its own object.

@@ -20,30 +20,10 @@ type told struct{ word, tone, text string }
 var states = map[grant.State]told{
 	grant.Pending:  {"In preparation", "busy", "This takes a moment. Load the page again to see how far it is."},
 	grant.Granted:  {"Ready", "good", ""},
-	grant.Waiting:  {"Your turn", "yours", "Something is needed from you. Ask the seller what."},
+	grant.Waiting:  {"Your turn", "yours", ""},
 	grant.Failed:   {"Delayed", "bad", "Something went wrong on the seller's side. They can see it too."},
 	grant.Revoking: {"Ending", "over", ""},
 	grant.Revoked:  {"Ended", "over", ""},
-}
-
-// turns say what a customer who is waited for has to do, by the error's code.
-var turns = map[string]string{
-	"account_gone":       "The account you linked is gone. Tell the seller which account to use instead.",
-	"bad_account":        "The account name you gave cannot be right. Tell the seller the right one.",
-	"declined":           "The invitation was declined or withdrawn. Ask the seller for another.",
-	"invitation_expired": "The invitations have expired. Ask the seller for another.",
-	"invited":            "You are invited. Accept the invitation to get in.",
-	"no_account":         "Tell the seller which account is yours.",
-	"no_such_account":    "There is no account of the name you gave. Tell the seller the right one.",
-	"not_a_person":       "The account you gave is not a person's. Tell the seller which one to use.",
-	"not_in_guild":       "Join the server. Your role follows within a few minutes.",
-	"refused":            "The invitation was refused. You may have blocked the seller, or they you.",
-	"removed_by_hand":    "You had access and have left, or were removed. Ask the seller to let you in again.",
-}
-
-// owners are the codes for which the seller, and not the customer, is waited for.
-var owners = map[string]string{
-	"file_missing": "The seller has not put every file here yet. The rest appears by itself.",
 }
 
 // tell finds the words for a fulfilment.
@@ -55,12 +35,11 @@ func tell(f grant.FulfilmentView) told {
 	if f.State != grant.Waiting {
 		return t
 	}
-	if text, ok := turns[f.LastError.Code]; ok {
-		t.text = text
+	turn := grant.TurnOf(f.LastError.Code)
+	if !turn.Yours {
+		return told{"In preparation", "busy", turn.Text}
 	}
-	if text, ok := owners[f.LastError.Code]; ok {
-		return told{"In preparation", "busy", text}
-	}
+	t.text = turn.Text
 	return t
 }
 

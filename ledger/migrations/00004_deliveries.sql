@@ -26,6 +26,6 @@ CREATE INDEX deliveries_undelivered ON deliveries (created_at) WHERE data <> '';
 -- What endpoints were last told of a grant.
 CREATE TABLE announced (
     grant_id TEXT PRIMARY KEY,
-    state    TEXT NOT NULL,                 -- granted or revoked; '': neither
+    state    TEXT NOT NULL,                 -- granted, waiting or revoked; '': neither
     digest   TEXT NOT NULL                  -- of what the grant shows
 );
