@@ -217,10 +217,15 @@ func (t *tx) holdAgain(h grant.Held) error {
 }
 
 // Awaited reports whether the person whose grant a fulfilment is has another one
-// of the same kind that is granted and has not been seen to yet: it may want the
-// same resources.
-func (l *Ledger) Awaited(ctx context.Context, h grant.Held) (awaited bool, err error) {
-	var n int64
+// of the same kind that is granted and has not been seen to yet, or whether an event
+// that came until then, and has not been applied yet, may tell of one: it may want
+// the same resources.
+func (l *Ledger) Awaited(ctx context.Context, h grant.Held, until time.Time) (awaited bool, err error) {
+	var received, n int64
+	err = l.read.row(ctx, `SELECT received_at FROM events WHERE state = 'accepted' ORDER BY seq LIMIT 1`, nil, &received)
+	if ignore(err) != nil || err == nil && received <= until.UnixMicro() {
+		return err == nil, ignore(err)
+	}
 	err = l.read.row(ctx, `SELECT count(*) FROM grants g JOIN fulfilments f ON f.id = g.id || '.' || $2
 		WHERE g.customer_id = $1 AND g.id <> $3 AND g.member_id = $4 AND f.wanted LIKE 'granted%'
 			AND f.observed_generation < f.generation AND f.state = 'pending'`,

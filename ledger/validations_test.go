@@ -151,7 +151,10 @@ func TestValidationsThatCouldNotBeWrittenAreWrittenLater(t *testing.T) {
 	if err := c.stop(); err != nil || wrote != 2 {
 		t.Errorf("wrote %d, %v", wrote, err)
 	}
-	if n := c.add("k", at(3)); n != 1 || c.timer != nil && c.timer.Stop() {
+	n := c.add("k", at(3))
+	c.mu.Lock() // a timer of before may be at it
+	defer c.mu.Unlock()
+	if n != 1 || c.timer != nil && c.timer.Stop() {
 		t.Errorf("after its end: %d", n)
 	}
 }

@@ -27,7 +27,7 @@ type accounts interface {
 	Take(ctx context.Context, h grant.Held, wanted []grant.Resource, lease time.Duration) ([]grant.Hold, error)
 	Hold(ctx context.Context, h grant.Held) error
 	Found(ctx context.Context, g grant.Grant, words string, a grant.Account) error
-	Awaited(ctx context.Context, h grant.Held) (bool, error)
+	Awaited(ctx context.Context, h grant.Held, until time.Time) (bool, error)
 	Removal(ctx context.Context, r grant.Resource, who string, limit grant.Limit) (ok bool, err error)
 }
 
@@ -224,7 +224,8 @@ const (
 
 // settles is until when a removal waits for a grant of the same access, which is
 // what a change of plan looks like; zero when it does not. Where such a grant is
-// there already, and nobody has come to it yet, it waits for that.
+// there already, or may be among what has come and is not applied yet, and nobody
+// has come to it, it waits for that.
 func (w *Worker) settles(ctx context.Context, f grant.Held, act grant.Action) (time.Time, error) {
 	shop := f.Verdict.Because == "revoked" || f.Verdict.Because == "dropped_by_product" || strings.HasPrefix(f.Verdict.Because, "subscription_")
 	if act != grant.DoRevoke || !shop || f.EventAt.IsZero() {
@@ -238,7 +239,7 @@ func (w *Worker) settles(ctx context.Context, f grant.Held, act grant.Action) (t
 	if now.After(until.Add(awaits)) {
 		return time.Time{}, nil
 	}
-	awaited, err := w.ledger.Awaited(ctx, f)
+	awaited, err := w.ledger.Awaited(ctx, f, until)
 	if !awaited || err != nil {
 		return time.Time{}, err
 	}

@@ -99,6 +99,27 @@ func TestAChangeOfPlanThatComesLateIsNoBlink(t *testing.T) {
 	}
 }
 
+func TestAChangeOfPlanThatIsNotAppliedYetIsNoBlink(t *testing.T) {
+	s := newSchool(t)
+	s.sell("g", "ada", rooms{[]string{"lab"}, 1})
+	s.link("ada", "7")
+	s.until(map[string]int{"7 lab": 1})
+	s.end("g", "ada")
+	s.params["bh"] = rooms{[]string{"lab"}, 1}
+	s.accept()
+	time.Sleep(settling)
+	s.work()
+	if len(s.open()) == 0 {
+		t.Error("taken away while what is accepted is not applied")
+	}
+	s.apply(s.sale("h", "ada"))
+	s.state("h", grant.Granted)
+	s.until(map[string]int{"7 lab": 1})
+	if want := []string{"7 lab: 1"}; !slices.Equal(s.history, want) {
+		t.Errorf("changes %q, want %q", s.history, want)
+	}
+}
+
 func TestADeletedCustomersAccessDoesNotWait(t *testing.T) {
 	s := newSchool(t)
 	s.worker = tasks.NewWorker(tasks.Options{

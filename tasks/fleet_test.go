@@ -142,10 +142,10 @@ func TestLongWaitsLeaveTheQueue(t *testing.T) {
 		s.start().say(grant.SaysGranted, append(names(20), "soon")...)
 		s.await("all were tried", func() bool { return strings.Count(s.log.String(), "class=throttled") == 21 })
 		s.await("one is shown", func() bool { return s.pending() == 0 && s.count("retry") == 1 })
-		tasks, err := s.client.Keys(t.Context(), "asynq:{lamp}:t:*").Result()
-		if err != nil || len(tasks) != 1 || !strings.Contains(tasks[0], ":soon.lamp:") {
-			t.Errorf("left in Redis: %v %v", tasks, err)
-		}
+		s.await("nothing else is left in Redis", func() bool { // asynq forgets a task a little later than its worker
+			tasks, err := s.client.Keys(t.Context(), "asynq:{lamp}:t:*").Result()
+			return err == nil && len(tasks) == 1 && strings.Contains(tasks[0], ":soon.lamp:")
+		})
 	})
 }
 

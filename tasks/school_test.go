@@ -155,13 +155,25 @@ func (s *school) hire(l tasks.Ledger) *tasks.Worker {
 	}, func(grant.Due) {})
 }
 
-// hear has the ledger accept and apply one event.
-func (s *school) hear(n grant.News) {
+// accept has the ledger accept an event, which nobody applies yet.
+func (s *school) accept() {
 	s.Helper()
 	s.said++
 	if _, err := s.ledger.Accept(s.Context(), grant.Event{Source: "polar", ID: fmt.Sprint(s.said), OccurredAt: time.Now().Add(-s.sentAgo), ReceivedAt: time.Now(), Body: []byte("{}")}); err != nil {
 		s.Fatal(err)
 	}
+}
+
+// hear has the ledger accept and apply one event.
+func (s *school) hear(n grant.News) {
+	s.Helper()
+	s.accept()
+	s.apply(n)
+}
+
+// apply applies an accepted event as one that says n.
+func (s *school) apply(n grant.News) {
+	s.Helper()
 	all, err := s.ledger.Unapplied(s.Context(), time.Hour, 1)
 	if err != nil || len(all) != 1 {
 		s.Fatal(all, err)
@@ -177,11 +189,15 @@ func now() grant.Version { return grant.Version{At: time.Now(), Sent: time.Now()
 func (s *school) sell(id, customer string, p rooms) {
 	s.Helper()
 	s.params["b"+id] = p
-	s.hear(grant.News{
+	s.hear(s.sale(id, customer))
+}
+
+func (s *school) sale(id, customer string) grant.News {
+	return grant.News{
 		Customers: []grant.Customer{{ID: customer, Version: now()}},
 		Benefits:  []grant.Benefit{{ID: "b" + id, Type: "custom", Version: now()}},
 		Grants:    []grant.Grant{s.grant(id, customer, grant.SaysGranted)},
-	})
+	}
 }
 
 func (s *school) grant(id, customer string, w grant.Word) grant.Grant {

@@ -253,8 +253,10 @@ func TestAChangeOfPlanFromTwoDaemons(t *testing.T) {
 	redis, url := testserver.Redis(t, `save ""`).URL(), testserver.Postgres(t)
 	w := newOutside(t, url, redis)
 	other := w.another(t, url, redis)
-	w.start()
-	other.start()
+	for _, d := range []*daemon{w.daemon, other} {
+		d.env = append(d.env, "FULFILLD_SETTLE=15s") // both halves come within it, also on a slow machine
+		d.start()
+	}
 	here, there := newPlatform(w.daemon), newPlatform(other)
 	for i, first := range []string{"the old ends first", "the new begins first"} {
 		old, new := i*20, i*20+1 // of one customer

@@ -22,7 +22,7 @@ import (
 
 const (
 	// patience bounds every wait; a machine busy with other tests is slow.
-	patience = 60 * time.Second
+	patience = 120 * time.Second
 
 	adminToken = "e2e-admin-token-0123456789abcdef"
 	// The secret is one that can be used in either of the platform's schemes.
