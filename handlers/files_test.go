@@ -314,7 +314,7 @@ func (c *counting) Removed(ctx context.Context, blob string) error {
 // eventually polls what another goroutine brings about.
 func (d *depot) eventually(what string, check func() bool) {
 	d.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !check(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !check(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			d.t.Fatalf("%s: it never came", what)
 		}
