@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -17,56 +16,38 @@ import (
 const creditKind = "meter_credit"
 
 // Credit adds a grant's units once in each of its lives: a life ends with
-// [Ledger.TakeBack]. It returns what the grant was credited last;
+// [Ledger.TakeBack], or when the shop has ended it and begun another before
+// anybody looked. It returns what the grant was credited last;
 // [grant.ErrOvertaken] when the generation is not the fulfilment's any more.
 func (l *Ledger) Credit(ctx context.Context, c grant.Credit, generation int64) (grant.Credited, error) {
 	return l.credit(ctx, c.FulfilmentID, generation, func(t *tx) (grant.Credited, error) {
 		life, err := t.life(c.FulfilmentID)
-		if err != nil || life.granted {
+		switch {
+		case err != nil, life.granted && life.ended >= life.shop.over:
 			return life.last, err
+		case life.granted:
+			return t.liveAgain(c, life)
 		}
-		p, err := t.pot(c.CustomerID, c.MeterID)
-		if err != nil {
-			return grant.Credited{}, err
-		}
-		p.put(c, grant.EntryGrant, fmt.Sprintf("grant %s %d", c.FulfilmentID, life.ends))
-		if err := p.write(); err != nil {
-			return grant.Credited{}, err
-		}
-		life, err = t.life(c.FulfilmentID)
-		return life.last, err
+		return t.beginLife(c, life)
 	})
 }
 
 // Refill adds a grant's units once for a renewal, and fails like Credit. Without
 // rollover what is left of the grant's units lapses before. A grant that has not
-// been credited, or not again since its units were taken back, gets none.
+// been credited, or not again since its units were taken back, gets none; nor
+// does it for a renewal of an earlier life.
 func (l *Ledger) Refill(ctx context.Context, c grant.Credit, cycle string, generation int64) error {
-	_, err := l.credit(ctx, c.FulfilmentID, generation, func(t *tx) (got grant.Credited, err error) {
-		key := "cycle " + c.FulfilmentID + " " + cycle
+	_, err := l.credit(ctx, c.FulfilmentID, generation, func(t *tx) (grant.Credited, error) {
+		key := cycleEntry(c.FulfilmentID, cycle)
 		known, err := t.hasEntry(key)
 		if err != nil || known {
-			return got, err
+			return grant.Credited{}, err
 		}
 		life, err := t.life(c.FulfilmentID)
-		if err != nil || !life.granted {
-			return got, err
+		if err != nil || !life.granted || !isAfter(cycle, max(life.ended, life.shop.over)) {
+			return grant.Credited{}, err
 		}
-		pots, err := t.potsOf(c.FulfilmentID, c.CustomerID, c.MeterID)
-		if err != nil {
-			return got, err
-		}
-		for _, p := range pots {
-			if !c.Rollover {
-				p.dropOf(c.FulfilmentID, grant.EntryLapse)
-			}
-		}
-		pots[c.MeterID].put(c, grant.EntryCycle, key)
-		if err := writePots(pots); err != nil {
-			return got, err
-		}
-		life, err = t.life(c.FulfilmentID)
-		return life.last, errors.Join(err, t.tellCredited(c.FulfilmentID, life.last))
+		return t.refill(c, key)
 	})
 	return err
 }
@@ -74,24 +55,16 @@ func (l *Ledger) Refill(ctx context.Context, c grant.Credit, cycle string, gener
 // TakeBack takes away what is left of a grant's units, never what was consumed.
 // It fails like Credit. That a grant has none is fine.
 func (l *Ledger) TakeBack(ctx context.Context, fulfilmentID string, generation int64) error {
-	_, err := l.credit(ctx, fulfilmentID, generation, func(t *tx) (got grant.Credited, err error) {
+	_, err := l.credit(ctx, fulfilmentID, generation, func(t *tx) (grant.Credited, error) {
 		life, err := t.life(fulfilmentID)
 		if err != nil || !life.granted {
-			return got, err
+			return grant.Credited{}, err
 		}
-		got = grant.Credited{MeterID: life.last.MeterID, At: time.Now()}
-		pots, err := t.potsOf(fulfilmentID, life.customer, got.MeterID)
-		if err != nil {
-			return got, err
+		ended := micros(time.Now())
+		if life.shop.revoked {
+			ended = life.shop.end
 		}
-		for _, p := range pots {
-			got.Units -= p.dropOf(fulfilmentID, grant.EntryRevoke)
-		}
-		if got.Units == 0 { // an entry tells that the life has ended
-			p := pots[got.MeterID]
-			p.entries = append(p.entries, entry{kind: grant.EntryRevoke, fulfilment: fulfilmentID})
-		}
-		return got, errors.Join(writePots(pots), t.tellCredited(fulfilmentID, got))
+		return t.takeBack(fulfilmentID, life, ended)
 	})
 	return err
 }
@@ -121,29 +94,6 @@ func askShared[T any](ctx context.Context, w *writers, fn func(*tx) (T, error)) 
 		return got, err
 	}
 	return askAlone(ctx, w, fn)
-}
-
-// life is how a grant's credits stand.
-type life struct {
-	granted  bool // it has been credited since anything was taken back
-	ends     int64
-	last     grant.Credited
-	customer string
-}
-
-func (t *tx) life(fulfilmentID string) (l life, err error) {
-	var kind grant.EntryKind
-	var at int64
-	err = t.row(`SELECT e.kind, e.units, e.created_at, m.meter_id, m.customer_id,
-			(SELECT count(*) FROM credit_entries x WHERE x.fulfilment_id = $1 AND x.fulfilment_id <> '' AND x.kind = 'revoke')
-		FROM credit_entries e JOIN customer_meters m ON m.seq = e.customer_meter
-		WHERE e.fulfilment_id = $1 AND e.fulfilment_id <> '' AND e.kind IN ('grant', 'cycle', 'revoke') ORDER BY e.id DESC LIMIT 1`,
-		[]any{fulfilmentID}, &kind, &l.last.Units, &at, &l.last.MeterID, &l.customer, &l.ends)
-	if errors.Is(err, ErrNotFound) {
-		return l, nil
-	}
-	l.granted, l.last.At = kind != grant.EntryRevoke, timeOf(at)
-	return l, err
 }
 
 // hasEntry reports whether what has this key is done.

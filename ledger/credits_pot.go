@@ -34,6 +34,7 @@ type entry struct {
 	units, remaining, source int64
 	lasts                    int64 // microseconds
 	occurred                 int64
+	ended                    int64 // of a grant and a revocation: when the life before, or this one, ended
 }
 
 // customerMeters is the namespace in which a customer and a meter name their row.
@@ -76,7 +77,7 @@ func (p *pot) open() error {
 		err := r.Scan(&l.id, &l.remaining, &l.fulfilment, &expired)
 		p.left = append(p.left, l)
 		if expired > 0 {
-			p.drop(&p.left[len(p.left)-1], grant.EntryLapse)
+			p.drop(&p.left[len(p.left)-1], entry{kind: grant.EntryLapse})
 		}
 		return struct{}{}, err
 	})
@@ -93,16 +94,17 @@ func (p *pot) there() (n int64) {
 
 func (p *pot) balance() int64 { return p.credited - p.consumed }
 
-// drop takes what is left of an entry away.
-func (p *pot) drop(l *left, why grant.EntryKind) {
-	p.entries = append(p.entries, entry{kind: why, fulfilment: l.fulfilment, units: -l.remaining, source: l.id})
+// drop takes what is left of an entry away, and says why.
+func (p *pot) drop(l *left, why entry) {
+	why.fulfilment, why.units, why.source = l.fulfilment, -l.remaining, l.id
+	p.entries = append(p.entries, why)
 	p.credited -= l.remaining
 	l.remaining, l.touched = 0, true
 }
 
 // dropOf takes away what is left of a fulfilment's entries, and returns how much
 // that was.
-func (p *pot) dropOf(fulfilment string, why grant.EntryKind) (n int64) {
+func (p *pot) dropOf(fulfilment string, why entry) (n int64) {
 	for i := range p.left {
 		if l := &p.left[i]; l.fulfilment == fulfilment && l.remaining > 0 {
 			n += l.remaining
@@ -113,13 +115,12 @@ func (p *pot) dropOf(fulfilment string, why grant.EntryKind) (n int64) {
 }
 
 // put adds units. What is overdrawn is paid first: that does not remain.
-func (p *pot) put(c grant.Credit, kind grant.EntryKind, key string) {
+func (p *pot) put(c grant.Credit, e entry) {
 	overdrawn := p.there() - p.balance()
 	p.credited += c.Units
-	p.entries = append(p.entries, entry{
-		kind: kind, fulfilment: c.FulfilmentID, member: c.MemberID, key: key, units: c.Units,
-		remaining: c.Units - min(c.Units, overdrawn), lasts: c.Lasts.Microseconds(),
-	})
+	e.fulfilment, e.member, e.units, e.lasts = c.FulfilmentID, c.MemberID, c.Units, c.Lasts.Microseconds()
+	e.remaining = c.Units - min(c.Units, overdrawn)
+	p.entries = append(p.entries, e)
 }
 
 // take consumes units, and reports whether there are as many. What is not there
@@ -163,9 +164,9 @@ func (p *pot) write() error {
 			credited += e.units
 		}
 		if _, err := p.tx.exec(`INSERT INTO credit_entries (customer_meter, member_id, fulfilment_id, kind, units, remaining, source, entry_key,
-				expires_at, occurred_at, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN CAST($9 AS BIGINT) = 0 THEN 0 ELSE {{now}} + $9 END, CASE WHEN CAST($10 AS BIGINT) = 0 THEN {{now}} ELSE $10 END, {{now}})`,
-			p.seq, e.member, e.fulfilment, string(e.kind), e.units, e.remaining, e.source, e.key, e.lasts, e.occurred); err != nil {
+				expires_at, occurred_at, created_at, ended_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN CAST($9 AS BIGINT) = 0 THEN 0 ELSE {{now}} + $9 END, CASE WHEN CAST($10 AS BIGINT) = 0 THEN {{now}} ELSE $10 END, {{now}}, $11)`,
+			p.seq, e.member, e.fulfilment, string(e.kind), e.units, e.remaining, e.source, e.key, e.lasts, e.occurred, e.ended); err != nil {
 			return err
 		}
 	}

@@ -199,15 +199,30 @@ func (a *applier) bump(old fulfilmentRow, kind string, g aim) error {
 	return err
 }
 
-// recycle hands the grant's renewals to a kind that acts on them, and counts them.
+// recycle hands the grant's renewals to a kind that acts on them, and counts
+// them; credits count the end of their last life, too. A kind that comes late has
+// missed what was renewed before.
 func (a *applier) recycle(grantID string, t grant.Target) (n int64, err error) {
 	if !t.Cycles {
 		return 0, nil
 	}
-	if _, err := a.exec(`INSERT INTO cycles (grant_id, kind, cycle_key, recorded_at, done_at)
-		SELECT grant_id, $2, cycle_key, recorded_at, 0 FROM cycles WHERE grant_id = $1 AND kind = '' ON CONFLICT DO NOTHING`, grantID, t.Kind); err != nil {
+	late, err := a.isLate(grantID, t.Kind)
+	if err != nil {
 		return 0, err
 	}
-	err = a.row(`SELECT count(*) FROM cycles WHERE grant_id = $1 AND kind = $2`, []any{grantID, t.Kind}, &n)
-	return n, err
+	if _, err := a.exec(`INSERT INTO cycles (grant_id, kind, cycle_key, recorded_at, done_at)
+		SELECT grant_id, $2, cycle_key, recorded_at, CASE WHEN $3 = 1 THEN {{now}} ELSE 0 END FROM cycles WHERE grant_id = $1 AND kind = ''
+		ON CONFLICT DO NOTHING`, grantID, t.Kind, flag(late)); err != nil {
+		return 0, err
+	}
+	if late {
+		if _, err := a.exec(`UPDATE cycles SET done_at = {{now}} WHERE grant_id = $1 AND kind = $2 AND done_at = 0`, grantID, t.Kind); err != nil {
+			return 0, err
+		}
+	}
+	if err = a.row(`SELECT count(*) FROM cycles WHERE grant_id = $1 AND kind = $2`, []any{grantID, t.Kind}, &n); err != nil || t.Kind != creditKind {
+		return n, err
+	}
+	shop, err := a.ending(grantID)
+	return n + shop.over, err // both only ever grow
 }
