@@ -66,13 +66,14 @@ type Consumption struct {
 	Refused              *Shortage // why none was; nil when all were
 }
 
-// Shortage is why an event cannot be recorded. Without a MeterID its customer is
-// not known.
+// Shortage is why events cannot be recorded: one takes more than there is, or the
+// customers of some are not known.
 type Shortage struct {
-	Index   int // of the event
-	MeterID string
-	Balance int64
-	Units   int64 // that it would take
+	Index     int // of the event, or of the first
+	MeterID   string
+	Balance   int64
+	Units     int64 // that it would take
+	Strangers []int // all events whose customers are not known
 }
 
 // CustomerMeter is what a customer has of a meter. Its balance is Credited less

@@ -50,6 +50,32 @@ func TestWhatIsNotThereIsRefusedWithTheMeterAndItsBalance(t *testing.T) {
 	}
 }
 
+func TestAllEventsOfUnknownCustomersAreNamed(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.fill()
+	d.credit(3)
+	event := func(customer, event string) string {
+		return `{"name":"api_call","external_customer_id":"` + customer + `","external_id":"` + event + `"}`
+	}
+	send := func(status int, want string, events ...string) {
+		t.Helper()
+		w := d.ask("POST /v1/events/ingest\n\n{\"events\":[" + strings.Join(events, ",") + "]}")
+		if w.Code != status || w.Body.String() != want+"\n" {
+			t.Errorf("%d %s\nwant %d %s", w.Code, w.Body, status, want)
+		}
+	}
+	detail := func(place int, customer string) string {
+		return fmt.Sprintf(`{"type":"value_error","loc":["body","events",%d,"external_customer_id"],"msg":"Customer does not exist.","input":%q}`, place, customer)
+	}
+	send(http.StatusUnprocessableEntity, `{"error":"RequestValidationError","detail":[`+detail(1, "usr_x")+","+detail(3, "usr_y")+`]}`,
+		event("usr_1", "a"), event("usr_x", "b"), `{"name":"other","customer_id":"`+id("customer", 1)+`"}`, event("usr_y", "c"))
+	send(http.StatusOK, `{"inserted":1,"duplicates":0,"unmetered":0}`, event("usr_1", "a"))
+	d.hear("msg_gone", "customer.deleted", grant.News{Customers: []grant.Customer{{ID: id("customer", 1), DeletedAt: day(30), Version: version(30)}}}, nil)
+	send(http.StatusOK, `{"inserted":0,"duplicates":1,"unmetered":0}`, event("usr_1", "a"))
+	send(http.StatusUnprocessableEntity, `{"error":"RequestValidationError","detail":[`+detail(1, "usr_1")+`]}`, event("usr_1", "a"), event("usr_1", "d"))
+}
+
 func TestEventsAreRefusedWhereNoMeterIsSetUp(t *testing.T) {
 	t.Parallel()
 	d := street(newDesk(t), Token{"app", appToken, []string{"events:write"}})

@@ -154,20 +154,26 @@ func (b *batch) units(i int, m grant.Meter, metadata map[string]any) int64 {
 	return int64(n)
 }
 
-// refusal says which event cannot be recorded, and why. What is not there is
+// refusal says which events cannot be recorded, and why. What is not there is
 // asked for with 402: no program tries that again by itself.
 func (b *batch) refusal(s grant.Shortage, known meters) error {
-	u := b.events[s.Index]
-	at, name := b.places[s.Index], known.of(s.MeterID).Name
-	if s.MeterID == "" {
-		field, input := "customer_id", u.CustomerID
-		if input == "" {
-			field, input = "external_customer_id", u.ExternalCustomerID
-		}
-		b.refuse(at, "value_error", "Customer does not exist.", input, nil, field)
-		return &apiError{status: http.StatusUnprocessableEntity, Name: "RequestValidationError", Detail: b.wrong}
+	if len(s.Strangers) > 0 {
+		return b.strangers(s.Strangers)
 	}
-	b.refuse(at, "insufficient_credits", fmt.Sprintf("The meter %q has a balance of %d and the event takes %d; nothing of the request was recorded. Add credits, or set overdraft: allow.", name, s.Balance, s.Units),
+	name := known.of(s.MeterID).Name
+	b.refuse(b.places[s.Index], "insufficient_credits", fmt.Sprintf("The meter %q has a balance of %d and the event takes %d; nothing of the request was recorded. Add credits, or set overdraft: allow.", name, s.Balance, s.Units),
 		s.Units, map[string]any{"meter_id": s.MeterID, "meter": name, "balance": s.Balance, "units": s.Units})
 	return &apiError{status: http.StatusPaymentRequired, Name: "InsufficientCredits", Detail: b.wrong}
+}
+
+// strangers names the events whose customers are not known.
+func (b *batch) strangers(all []int) error {
+	for _, i := range all {
+		field, input := "customer_id", b.events[i].CustomerID
+		if input == "" {
+			field, input = "external_customer_id", b.events[i].ExternalCustomerID
+		}
+		b.refuse(b.places[i], "value_error", "Customer does not exist.", input, nil, field)
+	}
+	return &apiError{status: http.StatusUnprocessableEntity, Name: "RequestValidationError", Detail: b.wrong}
 }

@@ -1,12 +1,9 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"fulfilld/grant"
@@ -110,27 +107,20 @@ func (t *tx) hasEntry(key string) (bool, error) {
 // edit of its benefit may have led to several meters, and one meter anyway.
 func (t *tx) potsOf(fulfilmentID, customer, meter string) (map[string]*pot, error) {
 	meters, err := t.strings(`SELECT DISTINCT m.meter_id FROM credit_entries e JOIN customer_meters m ON m.seq = e.customer_meter
-		WHERE e.fulfilment_id = $1 AND e.fulfilment_id <> '' AND (e.remaining > 0 OR m.meter_id = $2) ORDER BY m.meter_id`, fulfilmentID, meter)
+		WHERE e.fulfilment_id = $1 AND e.fulfilment_id <> '' AND (e.remaining > 0 OR m.meter_id = $2)`, fulfilmentID, meter)
 	if err != nil {
 		return nil, err
 	}
-	pots := map[string]*pot{}
-	for _, m := range append(meters, meter) {
-		if pots[m] == nil {
-			if pots[m], err = t.pot(customer, m); err != nil {
-				return nil, err
-			}
-		}
+	keys := []potKey{{customer, meter}}
+	for _, m := range meters {
+		keys = append(keys, potKey{customer, m})
 	}
-	return pots, nil
-}
-
-// writePots writes what was changed, always in the same order: new meters last.
-func writePots[K comparable](pots map[K]*pot) error {
-	age := func(p *pot) uint64 { return uint64(p.seq - 1) } // 0 is new
-	return each(slices.SortedFunc(maps.Values(pots), func(a, b *pot) int {
-		return cmp.Or(cmp.Compare(age(a), age(b)), cmp.Compare(a.meter, b.meter))
-	}), (*pot).write)
+	opened, err := t.openPots(keys)
+	pots := map[string]*pot{}
+	for k, p := range opened {
+		pots[k.meter] = p
+	}
+	return pots, err
 }
 
 // tellCredited shows with the grant what was credited or taken back last, as the

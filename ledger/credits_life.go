@@ -3,6 +3,8 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,7 +77,7 @@ func (t *tx) beginLife(c grant.Credit, old life) (grant.Credited, error) {
 		ended = micros(time.Now())
 	}
 	p.put(c, entry{kind: grant.EntryGrant, key: fmt.Sprintf("grant %s %d", c.FulfilmentID, old.ends), ended: ended})
-	if err := p.write(); err != nil {
+	if err := t.writePots([]*pot{p}); err != nil {
 		return grant.Credited{}, err
 	}
 	now, err := t.life(c.FulfilmentID)
@@ -125,7 +127,7 @@ func (t *tx) refill(c grant.Credit, key string) (got grant.Credited, err error) 
 		}
 	}
 	pots[c.MeterID].put(c, entry{kind: grant.EntryCycle, key: key})
-	if err := writePots(pots); err != nil {
+	if err := t.writePots(slices.Collect(maps.Values(pots))); err != nil {
 		return got, err
 	}
 	life, err := t.life(c.FulfilmentID)
@@ -147,7 +149,7 @@ func (t *tx) takeBack(fulfilmentID string, l life, ended int64) (grant.Credited,
 		p := pots[got.MeterID]
 		p.entries = append(p.entries, end)
 	}
-	return got, errors.Join(writePots(pots), t.tellCredited(fulfilmentID, got))
+	return got, errors.Join(t.writePots(slices.Collect(maps.Values(pots))), t.tellCredited(fulfilmentID, got))
 }
 
 // cycleEntry is the key of what a renewal has added.

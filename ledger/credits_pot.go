@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"errors"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -10,9 +10,8 @@ import (
 
 // pot is a customer's meter while something is put in or taken out: the entries
 // that have something left, in the order in which they are used, and the entries
-// to be written. Until [pot.write] nothing is.
+// to be written. Until [tx.writePots] nothing is.
 type pot struct {
-	tx                  *tx
 	id, customer, meter string
 	seq                 int64 // 0: it is not there yet
 	credited, consumed  int64
@@ -44,44 +43,11 @@ func customerMeterID(customer, meter string) string {
 	return uuid.NewSHA1(customerMeters, []byte(customer+"/"+meter)).String()
 }
 
-// pot opens a customer's meter and keeps others from it until the write is
-// through. One that is not there is empty.
-func (t *tx) pot(customer, meter string) (*pot, error) {
-	p := &pot{tx: t, id: customerMeterID(customer, meter), customer: customer, meter: meter}
-	err := t.row(`SELECT seq, credited, consumed FROM customer_meters WHERE id = $1 {{lock}}`, []any{p.id}, &p.seq, &p.credited, &p.consumed)
-	if errors.Is(err, ErrNotFound) {
-		return p, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return p, p.open()
-}
-
-// open reads what is left, soonest expiry first and then oldest first. What has
-// expired lapses.
-func (p *pot) open() error {
-	s, err := p.tx.stmt(`SELECT id, remaining, fulfilment_id, CASE WHEN expires_at > 0 AND expires_at <= {{now}} THEN 1 ELSE 0 END
-		FROM credit_entries WHERE customer_meter = $1 AND remaining > 0
-		ORDER BY CASE WHEN expires_at = 0 THEN 1 ELSE 0 END, expires_at, id`)
-	if err != nil {
-		return err
-	}
-	rows, err := s.QueryContext(p.tx.ctx, p.seq)
-	if err != nil {
-		return err
-	}
-	_, err = collect(rows, func(r rowScanner) (struct{}, error) {
-		var l left
-		var expired int64
-		err := r.Scan(&l.id, &l.remaining, &l.fulfilment, &expired)
-		p.left = append(p.left, l)
-		if expired > 0 {
-			p.drop(&p.left[len(p.left)-1], entry{kind: grant.EntryLapse})
-		}
-		return struct{}{}, err
-	})
-	return err
+// copy is a pot that does not change with this one.
+func (p *pot) copy() pot {
+	c := *p
+	c.left, c.entries = slices.Clone(p.left), slices.Clip(p.entries)
+	return c
 }
 
 // there is what is left in all.
@@ -146,51 +112,4 @@ func (p *pot) take(units int64, overdraft bool, e entry) bool {
 		p.entries = append(p.entries, e)
 	}
 	return true
-}
-
-// write writes what has changed, and makes the meter where it is not there.
-func (p *pot) write() error {
-	if len(p.entries) == 0 {
-		return nil
-	}
-	if err := p.make(); err != nil {
-		return err
-	}
-	var credited, consumed int64
-	for _, e := range p.entries {
-		if e.kind == grant.EntryConsume {
-			consumed -= e.units
-		} else {
-			credited += e.units
-		}
-		if _, err := p.tx.exec(`INSERT INTO credit_entries (customer_meter, member_id, fulfilment_id, kind, units, remaining, source, entry_key,
-				expires_at, occurred_at, created_at, ended_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN CAST($9 AS BIGINT) = 0 THEN 0 ELSE {{now}} + $9 END, CASE WHEN CAST($10 AS BIGINT) = 0 THEN {{now}} ELSE $10 END, {{now}}, $11)`,
-			p.seq, e.member, e.fulfilment, string(e.kind), e.units, e.remaining, e.source, e.key, e.lasts, e.occurred, e.ended); err != nil {
-			return err
-		}
-	}
-	for _, l := range p.left {
-		if l.touched {
-			if _, err := p.tx.exec(`UPDATE credit_entries SET remaining = $2 WHERE id = $1`, l.id, l.remaining); err != nil {
-				return err
-			}
-		}
-	}
-	_, err := p.tx.exec(`UPDATE customer_meters SET credited = credited + $2, consumed = consumed + $3, modified_at = {{now}} WHERE seq = $1`, p.seq, credited, consumed)
-	return err
-}
-
-// make makes the meter. Another daemon may have done so meanwhile, and put
-// something in: that is why [pot.write] adds to it, and [pot.take] looks at both
-// what is left and the balance.
-func (p *pot) make() error {
-	if p.seq != 0 {
-		return nil
-	}
-	if _, err := p.tx.exec(`INSERT INTO customer_meters (id, customer_id, meter_id, credited, consumed, created_at, modified_at)
-		VALUES ($1, $2, $3, 0, 0, {{now}}, 0) ON CONFLICT (id) DO NOTHING`, p.id, p.customer, p.meter); err != nil {
-		return err
-	}
-	return p.tx.row(`SELECT seq FROM customer_meters WHERE id = $1 {{lock}}`, []any{p.id}, &p.seq)
 }

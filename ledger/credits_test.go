@@ -355,13 +355,21 @@ func TestCustomersAreKnownByEitherID(t *testing.T) {
 		gone := customer("c", "usr_c", "", 2)
 		gone.DeletedAt = at(2)
 		s.hear(news(gone))
+		if got := s.consume(u); got.Duplicates != 1 {
+			t.Errorf("known before the customer was deleted: %+v", got)
+		}
+		u.EventID = "four"
 		for name, u := range map[string]grant.Usage{
 			"deleted": uses("three", 1), "deleted, by the merchant's id": u,
 			"unknown": {CustomerID: "nobody", Draws: u.Draws}, "without an id": {Draws: u.Draws},
 		} {
-			if diff := cmp.Diff(&grant.Shortage{}, s.consume(u).Refused); diff != "" {
+			if diff := cmp.Diff(&grant.Shortage{Strangers: []int{0}}, s.consume(u).Refused); diff != "" {
 				t.Errorf("%s: %s", name, diff)
 			}
+		}
+		got := s.consume(uses("two", 1), u, grant.Usage{CustomerID: "nobody", Draws: u.Draws}, grant.Usage{CustomerID: "d", Draws: u.Draws}, uses("five", 1))
+		if diff := cmp.Diff(&grant.Shortage{Index: 1, Strangers: []int{1, 2, 4}}, got.Refused); diff != "" {
+			t.Errorf("several: %s", diff)
 		}
 		if got := s.balance(); got != ([3]int64{}) {
 			t.Errorf("of a deleted customer: %v", got)

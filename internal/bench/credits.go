@@ -31,29 +31,56 @@ var creditSettings = []string{
 }
 
 // credits measures how many events a second are consumed, one and a hundred to a
-// request.
+// request, and then the same on a Postgres of our own, which syncs like SQLite does.
 func (b *bench) credits(func(string) bool) error {
 	for range b.settings.rounds {
 		floor, err := b.startFloor()
 		if err != nil {
 			return err
 		}
-		err = floor.spend(0)
+		err = floor.spend("credits", 0)
 		floor.drop()
 		if err != nil {
 			return err
 		}
-		daemon, err := b.startDaemon(daemonOptions{environ: creditSettings})
-		if err != nil {
+		if err := b.spenders("credits", ""); err != nil {
 			return err
 		}
-		if err = daemon.credit(); err == nil {
-			err = daemon.spend(1)
+	}
+	if postgresBin() == "" {
+		fmt.Println("credits on Postgres are NOT measured: there is no initdb here, neither in PATH nor in /usr/lib/postgresql/*/bin")
+		return nil
+	}
+	b.table.share("credits-pg", 0, "credits", 1)
+	for range b.settings.rounds {
+		if err := b.spendersOnPostgres(); err != nil {
+			return err
 		}
-		daemon.drop()
-		if err != nil {
-			return daemon.proc.failed(err)
-		}
+	}
+	return nil
+}
+
+func (b *bench) spendersOnPostgres() error {
+	url, stop, err := b.startPostgres()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return b.spenders("credits-pg", url)
+}
+
+// spenders measures a daemon.
+func (b *bench) spenders(part, database string) error {
+	daemon, err := b.startDaemon(daemonOptions{database: database, environ: creditSettings})
+	if err != nil {
+		return err
+	}
+	if err = daemon.credit(); err == nil {
+		err = daemon.spend(part, 1)
+	}
+	daemon.drop()
+	if err != nil {
+		return daemon.proc.failed(err)
 	}
 	return nil
 }
@@ -92,8 +119,8 @@ func (s *subject) credit() error {
 	}
 }
 
-// spend measures both sizes of requests.
-func (s *subject) spend(column int) error {
+// spend measures both sizes of requests, and what is in no balance.
+func (s *subject) spend(part string, column int) error {
 	sent := 0
 	for _, size := range []struct {
 		events         int
@@ -106,15 +133,15 @@ func (s *subject) spend(column int) error {
 		}
 		n := float64(requests * size.events)
 		sent += requests * size.events
-		s.table.add("credits", column, size.rate, n/took.Seconds())
-		s.table.add("credits", column, size.p99, ms(percentile(waits, 99)))
-		s.table.add("credits", column, size.cpu, float64((cpu(s.proc.cmd.Process.Pid)-used).Microseconds())/n)
+		s.table.add(part, column, size.rate, n/took.Seconds())
+		s.table.add(part, column, size.p99, ms(percentile(waits, 99)))
+		s.table.add(part, column, size.cpu, float64((cpu(s.proc.cmd.Process.Pid)-used).Microseconds())/n)
 	}
 	if column == 0 {
 		return nil
 	}
 	_, consumed, err := s.spent()
-	s.table.add("credits", column, spendLost, float64(sent-consumed))
+	s.table.add(part, column, spendLost, float64(sent-consumed))
 	return err
 }
 

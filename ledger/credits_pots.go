@@ -1,0 +1,187 @@
+package ledger
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+
+	"fulfilld/grant"
+)
+
+// pot opens one customer's meter.
+func (t *tx) pot(customer, meter string) (*pot, error) {
+	k := potKey{customer, meter}
+	pots, err := t.openPots([]potKey{k})
+	return pots[k], err
+}
+
+// openPots opens customers' meters and keeps others from them until the write is
+// through, in one order for all who do. Those that are not there are empty.
+func (t *tx) openPots(keys []potKey) (map[potKey]*pot, error) {
+	pots, byID := map[potKey]*pot{}, map[string]*pot{}
+	for _, k := range keys {
+		if pots[k] == nil {
+			p := &pot{id: customerMeterID(k.customer, k.meter), customer: k.customer, meter: k.meter}
+			pots[k], byID[p.id] = p, p
+		}
+	}
+	if len(pots) == 0 {
+		return pots, nil
+	}
+	if t.engine.replan != "" {
+		if _, err := t.exec(t.engine.replan); err != nil {
+			return nil, err
+		}
+	}
+	there, err := t.lockPots(byID)
+	if err != nil {
+		return nil, err
+	}
+	return pots, t.fillPots(there)
+}
+
+// lockPots finds meters and returns those that are there.
+func (t *tx) lockPots(byID map[string]*pot) (there map[int64]*pot, err error) {
+	var ids [][]any
+	for id := range byID {
+		ids = append(ids, []any{id})
+	}
+	there = map[int64]*pot{}
+	return there, t.rows(ids, `SELECT m.id, m.seq, m.credited, m.consumed FROM customer_meters m
+		WHERE m.id IN (SELECT value->>0 FROM {{rows}}) ORDER BY m.seq {{lock}}`, func(r rowScanner) error {
+		var id string
+		var p pot
+		if err := r.Scan(&id, &p.seq, &p.credited, &p.consumed); err != nil {
+			return err
+		}
+		found := byID[id]
+		found.seq, found.credited, found.consumed = p.seq, p.credited, p.consumed
+		there[p.seq] = found
+		return nil
+	})
+}
+
+// fillPots reads what is left, soonest expiry first and then oldest first. What has
+// expired lapses.
+func (t *tx) fillPots(bySeq map[int64]*pot) error {
+	var seqs [][]any
+	for seq := range bySeq {
+		seqs = append(seqs, []any{seq})
+	}
+	return t.rows(seqs, `SELECT customer_meter, id, remaining, fulfilment_id, CASE WHEN expires_at > 0 AND expires_at <= {{now}} THEN 1 ELSE 0 END
+		FROM credit_entries WHERE customer_meter IN (SELECT CAST(value->>0 AS BIGINT) FROM {{rows}}) AND remaining > 0
+		ORDER BY CASE WHEN expires_at = 0 THEN 1 ELSE 0 END, expires_at, id`, func(r rowScanner) error {
+		var l left
+		var seq, expired int64
+		if err := r.Scan(&seq, &l.id, &l.remaining, &l.fulfilment, &expired); err != nil {
+			return err
+		}
+		p := bySeq[seq]
+		p.left = append(p.left, l)
+		if expired > 0 {
+			p.drop(&p.left[len(p.left)-1], entry{kind: grant.EntryLapse})
+		}
+		return nil
+	})
+}
+
+// writePots writes what has changed, and makes the meters that are not there.
+func (t *tx) writePots(pots []*pot) error {
+	pots = slices.DeleteFunc(pots, func(p *pot) bool { return len(p.entries) == 0 })
+	if err := t.makePots(pots); err != nil {
+		return err
+	}
+	slices.SortFunc(pots, func(a, b *pot) int { return cmp.Compare(a.seq, b.seq) })
+	var entries, rests, sums [][]any
+	for _, p := range pots {
+		var credited, consumed int64
+		for _, e := range p.entries {
+			if e.kind == grant.EntryConsume {
+				consumed -= e.units
+			} else {
+				credited += e.units
+			}
+			entries = append(entries, []any{p.seq, e.member, e.fulfilment, e.kind, e.units, e.remaining, e.source, e.key, e.lasts, e.occurred, e.ended})
+		}
+		for _, l := range p.left {
+			if l.touched {
+				rests = append(rests, []any{l.id, l.remaining})
+			}
+		}
+		sums = append(sums, []any{p.seq, credited, consumed})
+	}
+	if err := t.put(entries, `INSERT INTO credit_entries (customer_meter, member_id, fulfilment_id, kind, units, remaining, source, entry_key,
+			expires_at, occurred_at, created_at, ended_at)
+		SELECT CAST(value->>0 AS BIGINT), value->>1, value->>2, value->>3, CAST(value->>4 AS BIGINT), CAST(value->>5 AS BIGINT), CAST(value->>6 AS BIGINT), value->>7,
+			CASE WHEN CAST(value->>8 AS BIGINT) = 0 THEN 0 ELSE {{now}} + CAST(value->>8 AS BIGINT) END,
+			CASE WHEN CAST(value->>9 AS BIGINT) = 0 THEN {{now}} ELSE CAST(value->>9 AS BIGINT) END, {{now}}, CAST(value->>10 AS BIGINT) FROM {{rows}}`); err != nil {
+		return err
+	}
+	if err := t.put(rests, `UPDATE credit_entries SET remaining = v.rest
+		FROM (SELECT CAST(value->>0 AS BIGINT) AS entry, CAST(value->>1 AS BIGINT) AS rest FROM {{rows}}) v WHERE id = v.entry`); err != nil {
+		return err
+	}
+	return t.put(sums, `UPDATE customer_meters SET credited = customer_meters.credited + v.more, consumed = customer_meters.consumed + v.less, modified_at = {{now}}
+		FROM (SELECT CAST(value->>0 AS BIGINT) AS meter, CAST(value->>1 AS BIGINT) AS more, CAST(value->>2 AS BIGINT) AS less FROM {{rows}}) v WHERE seq = v.meter`)
+}
+
+// makePots makes the meters that are not there. Another daemon may have done so
+// meanwhile, and put something in: that is why [tx.writePots] adds to it, and
+// [pot.take] looks at both what is left and the balance.
+func (t *tx) makePots(pots []*pot) error {
+	byID := map[string]*pot{}
+	var fresh [][]any
+	for _, p := range pots {
+		if p.seq == 0 {
+			byID[p.id] = p
+			fresh = append(fresh, []any{p.id, p.customer, p.meter})
+		}
+	}
+	slices.SortFunc(fresh, func(a, b []any) int { return cmp.Compare(a[0].(string), b[0].(string)) })
+	if err := t.put(fresh, `INSERT INTO customer_meters (id, customer_id, meter_id, credited, consumed, created_at, modified_at)
+		SELECT value->>0, value->>1, value->>2, 0, 0, {{now}}, 0 FROM {{rows}} WHERE true ON CONFLICT (id) DO NOTHING`); err != nil {
+		return err
+	}
+	return t.rows(fresh, `SELECT m.id, m.seq FROM customer_meters m WHERE m.id IN (SELECT value->>0 FROM {{rows}}) ORDER BY m.seq {{lock}}`, func(r rowScanner) error {
+		var id string
+		var seq int64
+		err := r.Scan(&id, &seq)
+		if err == nil {
+			byID[id].seq = seq
+		}
+		return err
+	})
+}
+
+// put runs a statement that writes all rows.
+func (t *tx) put(rows [][]any, q string) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	text, err := json.Marshal(rows)
+	if err == nil {
+		_, err = t.exec(q, string(text))
+	}
+	return err
+}
+
+// rows asks about all rows, and has each row of the answer scanned.
+func (t *tx) rows(about [][]any, q string, scan func(rowScanner) error) error {
+	if len(about) == 0 {
+		return nil
+	}
+	text, err := json.Marshal(about)
+	if err != nil {
+		return err
+	}
+	s, err := t.stmt(q)
+	if err != nil {
+		return err
+	}
+	found, err := s.QueryContext(t.ctx, string(text))
+	if err != nil {
+		return err
+	}
+	_, err = collect(found, func(r rowScanner) (struct{}, error) { return struct{}{}, scan(r) })
+	return err
+}
