@@ -183,7 +183,7 @@ func (t *tx) knownOf(events []grant.Usage) (map[string]bool, error) {
 		}
 	}
 	known := map[string]bool{}
-	return known, t.rows(rows, `SELECT key FROM (SELECT (SELECT e.entry_key FROM credit_entries e WHERE e.entry_key = value->>0 AND e.entry_key <> '') AS key
+	return known, t.rows(rows, `SELECT key FROM (SELECT (SELECT e.entry_key FROM credit_entries e WHERE e.entry_key = {{0}} AND e.entry_key <> '') AS key
 		FROM {{rows}}) k WHERE key IS NOT NULL`, func(r rowScanner) error {
 		var key string
 		err := r.Scan(&key)
@@ -206,9 +206,9 @@ func (t *tx) customersOf(events []grant.Usage) (map[nameOf]string, error) {
 		}
 	}
 	clear(found)
-	return found, t.rows(rows, `SELECT id, external, found FROM (SELECT value->>0 AS id, value->>1 AS external, CASE
-			WHEN value->>0 <> '' THEN (SELECT c.id FROM customers c WHERE c.id = value->>0 AND c.deleted_at = 0)
-			ELSE (SELECT c.id FROM customers c WHERE c.external_id = value->>1 AND c.external_id <> '' AND c.deleted_at = 0 ORDER BY c.ver_at DESC, c.id DESC LIMIT 1)
+	return found, t.rows(rows, `SELECT id, external, found FROM (SELECT {{0}} AS id, {{1}} AS external, CASE
+			WHEN {{0}} <> '' THEN (SELECT c.id FROM customers c WHERE c.id = {{0}} AND c.deleted_at = 0)
+			ELSE (SELECT c.id FROM customers c WHERE c.external_id = {{1}} AND c.external_id <> '' AND c.deleted_at = 0 ORDER BY c.ver_at DESC, c.id DESC LIMIT 1)
 			END AS found FROM {{rows}}) c WHERE found IS NOT NULL`, func(r rowScanner) error {
 		var n nameOf
 		var id string

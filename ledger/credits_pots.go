@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 
 	"fulfilld/grant"
@@ -48,7 +47,7 @@ func (t *tx) lockPots(byID map[string]*pot) (there map[int64]*pot, err error) {
 	}
 	there = map[int64]*pot{}
 	return there, t.rows(ids, `SELECT m.id, m.seq, m.credited, m.consumed FROM customer_meters m
-		WHERE m.id IN (SELECT value->>0 FROM {{rows}}) ORDER BY m.seq {{lock}}`, func(r rowScanner) error {
+		WHERE m.id IN (SELECT {{0}} FROM {{rows}}) ORDER BY m.seq {{lock}}`, func(r rowScanner) error {
 		var id string
 		var p pot
 		if err := r.Scan(&id, &p.seq, &p.credited, &p.consumed); err != nil {
@@ -69,7 +68,7 @@ func (t *tx) fillPots(bySeq map[int64]*pot) error {
 		seqs = append(seqs, []any{seq})
 	}
 	return t.rows(seqs, `SELECT customer_meter, id, remaining, fulfilment_id, CASE WHEN expires_at > 0 AND expires_at <= {{now}} THEN 1 ELSE 0 END
-		FROM credit_entries WHERE customer_meter IN (SELECT CAST(value->>0 AS BIGINT) FROM {{rows}}) AND remaining > 0
+		FROM credit_entries WHERE customer_meter IN (SELECT CAST({{0}} AS BIGINT) FROM {{rows}}) AND remaining > 0
 		ORDER BY CASE WHEN expires_at = 0 THEN 1 ELSE 0 END, expires_at, id`, func(r rowScanner) error {
 		var l left
 		var seq, expired int64
@@ -101,7 +100,7 @@ func (t *tx) writePots(pots []*pot) error {
 			} else {
 				credited += e.units
 			}
-			entries = append(entries, []any{p.seq, e.member, e.fulfilment, e.kind, e.units, e.remaining, e.source, e.key, e.lasts, e.occurred, e.ended})
+			entries = append(entries, []any{p.seq, e.member, e.fulfilment, string(e.kind), e.units, e.remaining, e.source, e.key, e.lasts, e.occurred, e.ended})
 		}
 		for _, l := range p.left {
 			if l.touched {
@@ -112,17 +111,17 @@ func (t *tx) writePots(pots []*pot) error {
 	}
 	if err := t.put(entries, `INSERT INTO credit_entries (customer_meter, member_id, fulfilment_id, kind, units, remaining, source, entry_key,
 			expires_at, occurred_at, created_at, ended_at)
-		SELECT CAST(value->>0 AS BIGINT), value->>1, value->>2, value->>3, CAST(value->>4 AS BIGINT), CAST(value->>5 AS BIGINT), CAST(value->>6 AS BIGINT), value->>7,
-			CASE WHEN CAST(value->>8 AS BIGINT) = 0 THEN 0 ELSE {{now}} + CAST(value->>8 AS BIGINT) END,
-			CASE WHEN CAST(value->>9 AS BIGINT) = 0 THEN {{now}} ELSE CAST(value->>9 AS BIGINT) END, {{now}}, CAST(value->>10 AS BIGINT) FROM {{rows}}`); err != nil {
+		SELECT CAST({{0}} AS BIGINT), {{1}}, {{2}}, {{3}}, CAST({{4}} AS BIGINT), CAST({{5}} AS BIGINT), CAST({{6}} AS BIGINT), {{7}},
+			CASE WHEN CAST({{8}} AS BIGINT) = 0 THEN 0 ELSE {{now}} + CAST({{8}} AS BIGINT) END,
+			CASE WHEN CAST({{9}} AS BIGINT) = 0 THEN {{now}} ELSE CAST({{9}} AS BIGINT) END, {{now}}, CAST({{10}} AS BIGINT) FROM {{rows}}`); err != nil {
 		return err
 	}
 	if err := t.put(rests, `UPDATE credit_entries SET remaining = v.rest
-		FROM (SELECT CAST(value->>0 AS BIGINT) AS entry, CAST(value->>1 AS BIGINT) AS rest FROM {{rows}}) v WHERE id = v.entry`); err != nil {
+		FROM (SELECT CAST({{0}} AS BIGINT) AS entry, CAST({{1}} AS BIGINT) AS rest FROM {{rows}}) v WHERE id = v.entry`); err != nil {
 		return err
 	}
 	return t.put(sums, `UPDATE customer_meters SET credited = customer_meters.credited + v.more, consumed = customer_meters.consumed + v.less, modified_at = {{now}}
-		FROM (SELECT CAST(value->>0 AS BIGINT) AS meter, CAST(value->>1 AS BIGINT) AS more, CAST(value->>2 AS BIGINT) AS less FROM {{rows}}) v WHERE seq = v.meter`)
+		FROM (SELECT CAST({{0}} AS BIGINT) AS meter, CAST({{1}} AS BIGINT) AS more, CAST({{2}} AS BIGINT) AS less FROM {{rows}}) v WHERE seq = v.meter`)
 }
 
 // makePots makes the meters that are not there. Another daemon may have done so
@@ -139,10 +138,10 @@ func (t *tx) makePots(pots []*pot) error {
 	}
 	slices.SortFunc(fresh, func(a, b []any) int { return cmp.Compare(a[0].(string), b[0].(string)) })
 	if err := t.put(fresh, `INSERT INTO customer_meters (id, customer_id, meter_id, credited, consumed, created_at, modified_at)
-		SELECT value->>0, value->>1, value->>2, 0, 0, {{now}}, 0 FROM {{rows}} WHERE true ON CONFLICT (id) DO NOTHING`); err != nil {
+		SELECT {{0}}, {{1}}, {{2}}, 0, 0, {{now}}, 0 FROM {{rows}} WHERE true ON CONFLICT (id) DO NOTHING`); err != nil {
 		return err
 	}
-	return t.rows(fresh, `SELECT m.id, m.seq FROM customer_meters m WHERE m.id IN (SELECT value->>0 FROM {{rows}}) ORDER BY m.seq {{lock}}`, func(r rowScanner) error {
+	return t.rows(fresh, `SELECT m.id, m.seq FROM customer_meters m WHERE m.id IN (SELECT {{0}} FROM {{rows}}) ORDER BY m.seq {{lock}}`, func(r rowScanner) error {
 		var id string
 		var seq int64
 		err := r.Scan(&id, &seq)
@@ -151,37 +150,4 @@ func (t *tx) makePots(pots []*pot) error {
 		}
 		return err
 	})
-}
-
-// put runs a statement that writes all rows.
-func (t *tx) put(rows [][]any, q string) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	text, err := json.Marshal(rows)
-	if err == nil {
-		_, err = t.exec(q, string(text))
-	}
-	return err
-}
-
-// rows asks about all rows, and has each row of the answer scanned.
-func (t *tx) rows(about [][]any, q string, scan func(rowScanner) error) error {
-	if len(about) == 0 {
-		return nil
-	}
-	text, err := json.Marshal(about)
-	if err != nil {
-		return err
-	}
-	s, err := t.stmt(q)
-	if err != nil {
-		return err
-	}
-	found, err := s.QueryContext(t.ctx, string(text))
-	if err != nil {
-		return err
-	}
-	_, err = collect(found, func(r rowScanner) (struct{}, error) { return struct{}{}, scan(r) })
-	return err
 }

@@ -18,7 +18,7 @@ var postgresEngine = engine{
 	begin:      "BEGIN",
 	lock:       "FOR UPDATE",
 	lockFree:   "FOR UPDATE SKIP LOCKED",
-	rows:       "json_array_elements(CAST($1 AS TEXT)::json)",
+	bulk:       true,
 	replan:     "SET LOCAL plan_cache_mode = force_custom_plan",
 	writers:    4,
 	serialed:   "lastval()",

@@ -23,7 +23,6 @@ var sqliteEngine = engine{
 	serial:     "INTEGER PRIMARY KEY",
 	blob:       "BLOB",
 	begin:      "BEGIN IMMEDIATE",
-	rows:       "json_each($1)",
 	writers:    1,
 	serialed:   "last_insert_rowid()",
 	applyBatch: 1,
