@@ -1,60 +1,87 @@
 package ledger
 
 import (
-	"database/sql"
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// A statement about many rows names them {{rows}}, and their columns {{0}}, {{1}}
-// and so on. Where each statement is a way to a server and back, there is one for
-// all; else it is run for each, which spares what it takes to read them.
+// bulk is a statement about many rows. It names them {{rows}}, and their columns
+// {{0}}, {{1}} and so on. Without rows there is nothing to do.
+type bulk struct {
+	rows [][]any
+	q    string
+	scan func(rowScanner) error // of each row of the answer; nil: it has none
+}
 
-// put runs a statement that writes rows.
-func (t *tx) put(rows [][]any, q string) error {
-	return t.bulk(rows, q, func(s *sql.Stmt, args []any) error {
-		_, err := s.ExecContext(t.ctx, args...)
-		return err
+// bulks runs statements one after another. Where each is a way to a server and
+// back they go together, each with all its rows; else each is run for every row.
+func (t *tx) bulks(all ...bulk) error {
+	if t.engine.bulk {
+		return t.conn.Raw(func(c any) error { return t.send(c.(*stdlib.Conn).Conn(), all) })
+	}
+	return each(all, func(b bulk) error {
+		return each(b.rows, func(row []any) error { return t.one(b, row) })
 	})
 }
 
-// rows asks about rows, and has each row of the answer scanned.
-func (t *tx) rows(about [][]any, q string, scan func(rowScanner) error) error {
-	return t.bulk(about, q, func(s *sql.Stmt, args []any) error {
-		found, err := s.QueryContext(t.ctx, args...)
+func (t *tx) one(b bulk, row []any) error {
+	if b.scan == nil {
+		_, err := t.exec(b.q, row...)
+		return err
+	}
+	s, err := t.stmt(b.q)
+	if err != nil {
+		return err
+	}
+	found, err := s.QueryContext(t.ctx, row...)
+	if err != nil {
+		return err
+	}
+	_, err = collect(found, func(r rowScanner) (struct{}, error) { return struct{}{}, b.scan(r) })
+	return err
+}
+
+// byIndex has statements planned once, and for a table that is large, whatever it
+// was then: to plan them each time takes as long as to run them, and one that was
+// planned for an empty table would read all of a full one.
+const byIndex = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+	set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
+
+func (t *tx) send(c *pgx.Conn, all []bulk) (err error) {
+	batch := &pgx.Batch{}
+	batch.Queue(byIndex)
+	for _, b := range all {
+		if len(b.rows) == 0 {
+			continue
+		}
+		text, err := json.Marshal(b.rows)
 		if err != nil {
 			return err
 		}
-		_, err = collect(found, func(r rowScanner) (struct{}, error) { return struct{}{}, scan(r) })
-		return err
-	})
-}
-
-func (t *tx) bulk(rows [][]any, q string, run func(*sql.Stmt, []any) error) error {
-	if len(rows) == 0 {
+		batch.Queue(t.engine.sql(b.q), string(text)).Query(func(rows pgx.Rows) error {
+			for rows.Next() {
+				if err := b.scan(rows); err != nil {
+					return err
+				}
+			}
+			return rows.Err()
+		})
+	}
+	if batch.Len() == 1 {
 		return nil
 	}
-	s, ok := t.stmts[q]
-	if !ok {
-		var err error
-		if s, err = t.conn.PrepareContext(t.ctx, t.engine.sql(t.engine.inBulk(q))); err != nil {
-			return err
-		}
-		t.stmts[q] = s
-	}
-	if t.engine.bulk {
-		text, err := json.Marshal(rows)
-		if err != nil {
-			return err
-		}
-		return run(s, []any{string(text)})
-	}
-	return each(rows, func(row []any) error { return run(s, row) })
+	return c.SendBatch(t.ctx, batch).Close()
 }
 
 // inBulk fills in where the rows are.
 func (e engine) inBulk(q string) string {
+	if !strings.Contains(q, "{{rows}}") {
+		return q
+	}
 	rows, column := "(SELECT 1)", func(n int) string { return "$" + strconv.Itoa(n+1) }
 	if e.bulk {
 		rows, column = "json_array_elements(CAST($1 AS TEXT)::json)", func(n int) string { return "(value->>" + strconv.Itoa(n) + ")" }

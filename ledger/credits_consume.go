@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"slices"
 
 	"fulfilld/grant"
 )
@@ -77,13 +76,10 @@ func keyOf(u grant.Usage) string {
 	return eventKey + u.EventID
 }
 
-// open finds out which events are known, whose the others are, and opens every
-// meter that is concerned.
+// open finds out which events are known and whose they are, and opens every meter
+// that is concerned.
 func (c *consumer) open() (err error) {
-	if c.seen, err = c.tx.knownOf(c.events); err != nil {
-		return err
-	}
-	if c.customers, err = c.tx.customersOf(slices.DeleteFunc(slices.Clone(c.events), c.known)); err != nil {
+	if err := c.tx.bulks(c.knownOnes(), c.theirCustomers()); err != nil {
 		return err
 	}
 	var keys []potKey
@@ -174,46 +170,46 @@ func (c *consumer) changed() (all []*pot) {
 	return all
 }
 
-// knownOf are the keys of those events that are known.
-func (t *tx) knownOf(events []grant.Usage) (map[string]bool, error) {
+// knownOnes asks which events are known.
+func (c *consumer) knownOnes() bulk {
 	var rows [][]any
-	for _, u := range events {
+	for _, u := range c.events {
 		if u.EventID != "" {
 			rows = append(rows, []any{keyOf(u)})
 		}
 	}
-	known := map[string]bool{}
-	return known, t.rows(rows, `SELECT key FROM (SELECT (SELECT e.entry_key FROM credit_entries e WHERE e.entry_key = {{0}} AND e.entry_key <> '') AS key
-		FROM {{rows}}) k WHERE key IS NOT NULL`, func(r rowScanner) error {
+	c.seen = map[string]bool{}
+	return bulk{rows, `SELECT coalesce((SELECT e.entry_key FROM credit_entries e WHERE e.entry_key = {{0}} AND e.entry_key <> ''), '') FROM {{rows}}`, func(r rowScanner) error {
 		var key string
 		err := r.Scan(&key)
-		known[key] = true
+		c.seen[key] = true
 		return err
-	})
+	}}
 }
 
-// customersOf are the customers whom events name and who are not deleted, by the
-// platform's id or else by the merchant's own. Of two who have that, the one
+// theirCustomers asks for the customers whom events name and who are not deleted,
+// by the platform's id or else by the merchant's own. Of two who have that, the one
 // spoken of last counts.
-func (t *tx) customersOf(events []grant.Usage) (map[nameOf]string, error) {
-	found := map[nameOf]string{}
+func (c *consumer) theirCustomers() bulk {
+	named := map[nameOf]bool{}
 	var rows [][]any
-	for _, u := range events {
-		n := nameIn(u)
-		if _, ok := found[n]; !ok {
-			found[n] = ""
+	for _, u := range c.events {
+		if n := nameIn(u); !named[n] {
+			named[n] = true
 			rows = append(rows, []any{n.id, n.external})
 		}
 	}
-	clear(found)
-	return found, t.rows(rows, `SELECT id, external, found FROM (SELECT {{0}} AS id, {{1}} AS external, CASE
+	c.customers = map[nameOf]string{}
+	return bulk{rows, `SELECT {{0}}, {{1}}, coalesce(CASE
 			WHEN {{0}} <> '' THEN (SELECT c.id FROM customers c WHERE c.id = {{0}} AND c.deleted_at = 0)
 			ELSE (SELECT c.id FROM customers c WHERE c.external_id = {{1}} AND c.external_id <> '' AND c.deleted_at = 0 ORDER BY c.ver_at DESC, c.id DESC LIMIT 1)
-			END AS found FROM {{rows}}) c WHERE found IS NOT NULL`, func(r rowScanner) error {
+			END, '') FROM {{rows}}`, func(r rowScanner) error {
 		var n nameOf
 		var id string
 		err := r.Scan(&n.id, &n.external, &id)
-		found[n] = id
+		if id != "" {
+			c.customers[n] = id
+		}
 		return err
-	})
+	}}
 }

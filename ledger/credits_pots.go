@@ -24,64 +24,47 @@ func (t *tx) openPots(keys []potKey) (map[potKey]*pot, error) {
 			pots[k], byID[p.id] = p, p
 		}
 	}
-	if len(pots) == 0 {
-		return pots, nil
-	}
-	if t.engine.replan != "" {
-		if _, err := t.exec(t.engine.replan); err != nil {
-			return nil, err
-		}
-	}
-	there, err := t.lockPots(byID)
-	if err != nil {
-		return nil, err
-	}
-	return pots, t.fillPots(there)
-}
-
-// lockPots finds meters and returns those that are there.
-func (t *tx) lockPots(byID map[string]*pot) (there map[int64]*pot, err error) {
 	var ids [][]any
 	for id := range byID {
 		ids = append(ids, []any{id})
 	}
-	there = map[int64]*pot{}
-	return there, t.rows(ids, `SELECT m.id, m.seq, m.credited, m.consumed FROM customer_meters m
+	return pots, t.bulks(lockPots(ids, byID), fillPots(ids, byID))
+}
+
+// lockPots finds those that are there.
+func lockPots(ids [][]any, byID map[string]*pot) bulk {
+	return bulk{ids, `SELECT m.id, m.seq, m.credited, m.consumed FROM customer_meters m
 		WHERE m.id IN (SELECT {{0}} FROM {{rows}}) ORDER BY m.seq {{lock}}`, func(r rowScanner) error {
 		var id string
-		var p pot
-		if err := r.Scan(&id, &p.seq, &p.credited, &p.consumed); err != nil {
-			return err
+		var seq, credited, consumed int64
+		err := r.Scan(&id, &seq, &credited, &consumed)
+		if p := byID[id]; err == nil {
+			p.seq, p.credited, p.consumed = seq, credited, consumed
 		}
-		found := byID[id]
-		found.seq, found.credited, found.consumed = p.seq, p.credited, p.consumed
-		there[p.seq] = found
-		return nil
-	})
+		return err
+	}}
 }
 
 // fillPots reads what is left, soonest expiry first and then oldest first. What has
 // expired lapses.
-func (t *tx) fillPots(bySeq map[int64]*pot) error {
-	var seqs [][]any
-	for seq := range bySeq {
-		seqs = append(seqs, []any{seq})
-	}
-	return t.rows(seqs, `SELECT customer_meter, id, remaining, fulfilment_id, CASE WHEN expires_at > 0 AND expires_at <= {{now}} THEN 1 ELSE 0 END
-		FROM credit_entries WHERE customer_meter IN (SELECT CAST({{0}} AS BIGINT) FROM {{rows}}) AND remaining > 0
-		ORDER BY CASE WHEN expires_at = 0 THEN 1 ELSE 0 END, expires_at, id`, func(r rowScanner) error {
+func fillPots(ids [][]any, byID map[string]*pot) bulk {
+	return bulk{ids, `SELECT m.id, e.id, e.remaining, e.fulfilment_id, CASE WHEN e.expires_at > 0 AND e.expires_at <= {{now}} THEN 1 ELSE 0 END
+		FROM customer_meters m JOIN credit_entries e ON e.customer_meter = m.seq
+		WHERE m.id IN (SELECT {{0}} FROM {{rows}}) AND e.remaining > 0
+		ORDER BY CASE WHEN e.expires_at = 0 THEN 1 ELSE 0 END, e.expires_at, e.id`, func(r rowScanner) error {
 		var l left
-		var seq, expired int64
-		if err := r.Scan(&seq, &l.id, &l.remaining, &l.fulfilment, &expired); err != nil {
+		var id string
+		var expired int64
+		if err := r.Scan(&id, &l.id, &l.remaining, &l.fulfilment, &expired); err != nil {
 			return err
 		}
-		p := bySeq[seq]
+		p := byID[id]
 		p.left = append(p.left, l)
 		if expired > 0 {
 			p.drop(&p.left[len(p.left)-1], entry{kind: grant.EntryLapse})
 		}
 		return nil
-	})
+	}}
 }
 
 // writePots writes what has changed, and makes the meters that are not there.
@@ -109,19 +92,15 @@ func (t *tx) writePots(pots []*pot) error {
 		}
 		sums = append(sums, []any{p.seq, credited, consumed})
 	}
-	if err := t.put(entries, `INSERT INTO credit_entries (customer_meter, member_id, fulfilment_id, kind, units, remaining, source, entry_key,
+	return t.bulks(bulk{entries, `INSERT INTO credit_entries (customer_meter, member_id, fulfilment_id, kind, units, remaining, source, entry_key,
 			expires_at, occurred_at, created_at, ended_at)
 		SELECT CAST({{0}} AS BIGINT), {{1}}, {{2}}, {{3}}, CAST({{4}} AS BIGINT), CAST({{5}} AS BIGINT), CAST({{6}} AS BIGINT), {{7}},
 			CASE WHEN CAST({{8}} AS BIGINT) = 0 THEN 0 ELSE {{now}} + CAST({{8}} AS BIGINT) END,
-			CASE WHEN CAST({{9}} AS BIGINT) = 0 THEN {{now}} ELSE CAST({{9}} AS BIGINT) END, {{now}}, CAST({{10}} AS BIGINT) FROM {{rows}}`); err != nil {
-		return err
-	}
-	if err := t.put(rests, `UPDATE credit_entries SET remaining = v.rest
-		FROM (SELECT CAST({{0}} AS BIGINT) AS entry, CAST({{1}} AS BIGINT) AS rest FROM {{rows}}) v WHERE id = v.entry`); err != nil {
-		return err
-	}
-	return t.put(sums, `UPDATE customer_meters SET credited = customer_meters.credited + v.more, consumed = customer_meters.consumed + v.less, modified_at = {{now}}
-		FROM (SELECT CAST({{0}} AS BIGINT) AS meter, CAST({{1}} AS BIGINT) AS more, CAST({{2}} AS BIGINT) AS less FROM {{rows}}) v WHERE seq = v.meter`)
+			CASE WHEN CAST({{9}} AS BIGINT) = 0 THEN {{now}} ELSE CAST({{9}} AS BIGINT) END, {{now}}, CAST({{10}} AS BIGINT) FROM {{rows}}`, nil},
+		bulk{rests, `UPDATE credit_entries SET remaining = v.rest
+			FROM (SELECT CAST({{0}} AS BIGINT) AS entry, CAST({{1}} AS BIGINT) AS rest FROM {{rows}}) v WHERE id = v.entry`, nil},
+		bulk{sums, `UPDATE customer_meters SET credited = customer_meters.credited + v.more, consumed = customer_meters.consumed + v.less, modified_at = {{now}}
+			FROM (SELECT CAST({{0}} AS BIGINT) AS meter, CAST({{1}} AS BIGINT) AS more, CAST({{2}} AS BIGINT) AS less FROM {{rows}}) v WHERE seq = v.meter`, nil})
 }
 
 // makePots makes the meters that are not there. Another daemon may have done so
@@ -129,7 +108,7 @@ func (t *tx) writePots(pots []*pot) error {
 // [pot.take] looks at both what is left and the balance.
 func (t *tx) makePots(pots []*pot) error {
 	byID := map[string]*pot{}
-	var fresh [][]any
+	var fresh, ids [][]any
 	for _, p := range pots {
 		if p.seq == 0 {
 			byID[p.id] = p
@@ -137,17 +116,18 @@ func (t *tx) makePots(pots []*pot) error {
 		}
 	}
 	slices.SortFunc(fresh, func(a, b []any) int { return cmp.Compare(a[0].(string), b[0].(string)) })
-	if err := t.put(fresh, `INSERT INTO customer_meters (id, customer_id, meter_id, credited, consumed, created_at, modified_at)
-		SELECT {{0}}, {{1}}, {{2}}, 0, 0, {{now}}, 0 FROM {{rows}} WHERE true ON CONFLICT (id) DO NOTHING`); err != nil {
-		return err
+	for _, row := range fresh {
+		ids = append(ids, row[:1])
 	}
-	return t.rows(fresh, `SELECT m.id, m.seq FROM customer_meters m WHERE m.id IN (SELECT {{0}} FROM {{rows}}) ORDER BY m.seq {{lock}}`, func(r rowScanner) error {
-		var id string
-		var seq int64
-		err := r.Scan(&id, &seq)
-		if err == nil {
-			byID[id].seq = seq
-		}
-		return err
-	})
+	return t.bulks(bulk{fresh, `INSERT INTO customer_meters (id, customer_id, meter_id, credited, consumed, created_at, modified_at)
+		SELECT {{0}}, {{1}}, {{2}}, 0, 0, {{now}}, 0 FROM {{rows}} WHERE true ON CONFLICT (id) DO NOTHING`, nil},
+		bulk{ids, `SELECT m.id, m.seq FROM customer_meters m WHERE m.id IN (SELECT {{0}} FROM {{rows}}) ORDER BY m.seq {{lock}}`, func(r rowScanner) error {
+			var id string
+			var seq int64
+			err := r.Scan(&id, &seq)
+			if err == nil {
+				byID[id].seq = seq
+			}
+			return err
+		}})
 }

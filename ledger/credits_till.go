@@ -9,17 +9,15 @@ import (
 	"fulfilld/grant"
 )
 
-const (
-	maxTills = 2    // transactions at a time, so that one fills while the other is synced
-	maxSold  = 2000 // events in one
-)
+const maxSold = 2000 // events in one transaction
 
 // till combines the sales that come while others are being recorded: on Postgres a
-// transaction costs as much for one event as for many. Its zero value is ready.
+// transaction takes as long for one event as for many, and two at once would wait for
+// each other's meters. Its zero value is ready.
 type till struct {
 	mu      sync.Mutex
 	waiting []*sale
-	open    int // transactions under way
+	busy    bool // somebody serves
 }
 
 // queue waits in line, and returns once the sale is recorded or has failed. When
@@ -27,8 +25,8 @@ type till struct {
 func (l *till) queue(ctx context.Context, w *writers, s *sale) (none grant.Consumption, err error) {
 	l.mu.Lock()
 	l.waiting = append(l.waiting, s)
-	if l.open < maxTills {
-		l.open++
+	if !l.busy {
+		l.busy = true
 		go l.serve(w)
 	}
 	l.mu.Unlock()
@@ -57,9 +55,7 @@ func (l *till) next() []*sale {
 		n++
 	}
 	some := l.waiting[:n:n]
-	if l.waiting = l.waiting[n:]; n == 0 {
-		l.open--
-	}
+	l.waiting, l.busy = l.waiting[n:], n > 0
 	return some
 }
 

@@ -67,7 +67,6 @@ type engine struct {
 	lockFree   string // the same, leaving out what others have locked
 	lock       string // ends a SELECT that keeps its rows as they are
 	bulk       bool   // a statement about many rows takes them all at once, see [tx.put]
-	replan     string // a statement after which queries are planned for as many rows as there are now
 	writers    int
 	applyBatch int // events applied by one write
 }
@@ -139,7 +138,7 @@ func (l *Ledger) Probe(ctx context.Context) error {
 
 // sql fills in the engine's words.
 func (e engine) sql(q string) string {
-	return strings.NewReplacer("{{now}}", e.now, "{{serial}}", e.serial, "{{blob}}", e.blob, "{{bytewise}}", e.bytewise, "{{lock}}", e.lock, "{{lock free}}", e.lockFree, "{{serialed}}", e.serialed).Replace(q)
+	return strings.NewReplacer("{{now}}", e.now, "{{serial}}", e.serial, "{{blob}}", e.blob, "{{bytewise}}", e.bytewise, "{{lock}}", e.lock, "{{lock free}}", e.lockFree, "{{serialed}}", e.serialed).Replace(e.inBulk(q))
 }
 
 func micros(t time.Time) int64 {

@@ -19,7 +19,6 @@ var postgresEngine = engine{
 	lock:       "FOR UPDATE",
 	lockFree:   "FOR UPDATE SKIP LOCKED",
 	bulk:       true,
-	replan:     "SET LOCAL plan_cache_mode = force_custom_plan",
 	writers:    4,
 	serialed:   "lastval()",
 	applyBatch: 32,
