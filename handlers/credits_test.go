@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fulfilld/grant"
+	"fulfilld/ledger"
 )
 
 var deskMeters = []grant.Meter{
@@ -248,4 +249,98 @@ func TestExpiredUnitsAreNotInTheState(t *testing.T) {
 	if w := d.ask("GET /v1/customers/external/usr_1/state"); !strings.Contains(w.Body.String(), `"consumed_units":0.0,"credited_units":0,"balance":0.0}]`) {
 		t.Error(w.Body)
 	}
+}
+
+func TestAFlagsKeyMayBeANumber(t *testing.T) {
+	t.Parallel()
+	for object, want := range map[string]string{
+		`{"key":"beta"}`: "beta", `{"key":7}`: "7", `{"key":1.50}`: "1.50", `{"key":true}`: "true", `{"key":false}`: "false",
+		`{"key":null}`: "", `{"key":{}}`: "", `{"key":[1]}`: "", `{"Key":"x"}`: "", `{}`: "", ``: "", `[]`: "",
+	} {
+		if got := keyIn([]byte(object)); got != want {
+			t.Errorf("%s: %q, want %q", object, got, want)
+		}
+	}
+}
+
+// A benefit is a flag, and downloads that may be wanting.
+func TestAnEditThatIsNotThroughTakesNothingFromTheState(t *testing.T) {
+	t.Parallel()
+	var kinds []string
+	d := newDesk(t, func(o *ledger.Options) {
+		o.Route = func(b grant.Benefit) (r grant.Route) {
+			for _, kind := range kinds {
+				r.Targets = append(r.Targets, grant.Target{Kind: kind, Managed: true, Params: b.Properties})
+			}
+			return r
+		}
+	})
+	n := 0
+	said := func(word grant.Word) {
+		t.Helper()
+		n++
+		b := grant.Benefit{ID: id("benefit", 1), Type: "custom", Properties: fmt.Appendf(nil, `{"edit":%d}`, n), Version: version(n), Body: []byte(`{"metadata":{"key":"beta"}}`)}
+		g := grant.Grant{ID: id("grant", 1), BenefitID: b.ID, CustomerID: id("customer", 1), Source: grant.Platform, GrantedAt: day(1), Word: word, Version: version(n)}
+		c := grant.Customer{ID: g.CustomerID, ExternalID: "usr_1", Version: version(1)}
+		d.hear(fmt.Sprint("msg_", n), "benefit_grant.updated", grant.News{Customers: []grant.Customer{c}, Benefits: []grant.Benefit{b}, Grants: []grant.Grant{g}}, nil)
+	}
+	flag, files := id("grant", 1)+".feature_flag", id("grant", 1)+".downloadables"
+	done := func(fulfilment string, act grant.Action, state grant.State) {
+		t.Helper()
+		d.work(fulfilment, grant.Outcome{Action: act, State: state, Done: true})
+	}
+	waits := func(state grant.State) {
+		t.Helper()
+		d.work(files, grant.Outcome{Action: grant.DoGrant, State: state, Class: "action_required", Code: "file_missing", DueAt: time.Now()})
+	}
+	shows := func(when string, want bool) {
+		t.Helper()
+		body := d.ask("GET /v1/customers/external/usr_1/state").Body.String()
+		if strings.Contains(body, `"flags":{"beta":`) != want || strings.Contains(body, `"granted_benefits":[{`) != want {
+			t.Errorf("%s: want %v in %s", when, want, body)
+		}
+	}
+	kinds = []string{"feature_flag", "downloadables"}
+	said(grant.SaysGranted)
+	done(flag, grant.DoGrant, grant.Granted)
+	waits(grant.Waiting)
+	shows("the files have never been there", false)
+	done(files, grant.DoGrant, grant.Granted)
+	shows("all is granted", true)
+	said(grant.SaysGranted)
+	shows("edited", true)
+	waits(grant.Waiting)
+	shows("a file is missing", true)
+	waits(grant.Failed)
+	shows("a file can never be there", true)
+	done(files, grant.DoGrant, grant.Granted)
+	done(flag, grant.DoGrant, grant.Granted)
+	said(grant.SaysRevoked)
+	shows("to be revoked", false)
+	done(files, grant.DoRevoke, grant.Revoked)
+	done(flag, grant.DoRevoke, grant.Revoked)
+	shows("revoked", false)
+	said(grant.SaysGranted)
+	done(flag, grant.DoGrant, grant.Granted)
+	waits(grant.Waiting)
+	shows("granted again, but for the files", false)
+	done(files, grant.DoGrant, grant.Granted)
+	shows("all is granted again", true)
+	said(grant.SaysRevoked)
+	d.work(files, grant.Outcome{Action: grant.DoRevoke, State: grant.Revoking, Class: "transient", DueAt: time.Now()})
+	said(grant.SaysGranted)
+	waits(grant.Waiting)
+	shows("granted again after a revocation had begun", false)
+	done(files, grant.DoGrant, grant.Granted)
+	done(flag, grant.DoGrant, grant.Granted)
+	kinds = []string{"feature_flag"}
+	said(grant.SaysGranted)
+	shows("the files are dropped", true)
+	done(files, grant.DoRevoke, grant.Revoked)
+	shows("they are gone", true)
+	kinds = []string{"feature_flag", "license_keys"}
+	said(grant.SaysGranted)
+	shows("a kind is added", true)
+	d.work(id("grant", 1)+".license_keys", grant.Outcome{Action: grant.DoGrant, State: grant.Waiting, Class: "action_required", DueAt: time.Now()})
+	shows("that waits", true)
 }

@@ -20,6 +20,9 @@ type StateLedger interface {
 	Customer(ctx context.Context, id string) (grant.Customer, error)
 	CustomerByExternalID(ctx context.Context, id string) (grant.Customer, error)
 	GrantsOf(ctx context.Context, customer string) ([]grant.View, error)
+	// GrantedBefore returns which fulfilments are owed and have nothing taken
+	// away, though what they are owed now is not through yet.
+	GrantedBefore(ctx context.Context, customer string) (map[string]bool, error)
 	ActiveSubscriptions(ctx context.Context, customer string) ([]grant.Subscription, error)
 	MeterList
 }
@@ -89,7 +92,11 @@ func stateOf(ctx context.Context, l StateLedger, c grant.Customer) (json.RawMess
 	if err != nil {
 		return nil, err
 	}
-	grants = slices.DeleteFunc(grants, func(v grant.View) bool { return v.State != grant.Granted })
+	before, err := l.GrantedBefore(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	grants = slices.DeleteFunc(grants, func(v grant.View) bool { return !isGranted(v, before) })
 	balances, err := metersOfCustomer(ctx, l, c.ID)
 	if err != nil {
 		return nil, err
@@ -102,13 +109,28 @@ func stateOf(ctx context.Context, l StateLedger, c grant.Customer) (json.RawMess
 		{"active_subscriptions", items(subscriptions, subscriptionItem)},
 		{"granted_benefits", items(grants, stateGrantOf)},
 		{"active_meters", items(balances, balanceOf)},
-		{"flags", flagsOf(grants)},
+		{"flags", flagsOf(grants, before)},
 	} {
 		if body, err = behind(body, part.name, part.v); err != nil {
 			return nil, err
 		}
 	}
 	return body.(json.RawMessage), nil
+}
+
+// isGranted reports whether a customer has what a grant gives. An edit of the
+// benefit that is not through yet takes nothing from whoever has it.
+func isGranted(v grant.View, before map[string]bool) bool {
+	has := false
+	for _, f := range v.Fulfilments {
+		switch {
+		case f.State == grant.Granted || before[f.ID]:
+			has = true
+		case f.State != grant.Revoked && f.State != grant.Unmanaged && f.Because != "unrouted":
+			return false
+		}
+	}
+	return has
 }
 
 // items is a list as it is shown: empty, it is no null.
@@ -176,11 +198,11 @@ type flagItem struct {
 }
 
 // flagsOf are the flags of grants. Of two grants of one flag the later counts.
-func flagsOf(grants []grant.View) map[string]flagItem {
+func flagsOf(grants []grant.View, before map[string]bool) map[string]flagItem {
 	flags := map[string]flagItem{}
 	for _, v := range grants {
 		for _, f := range v.Fulfilments {
-			if f.Kind == "feature_flag" && f.State == grant.Granted {
+			if f.Kind == "feature_flag" && (f.State == grant.Granted || before[f.ID]) {
 				metadata := metadataOf(v.Benefit)
 				flags[cmp.Or(keyIn(f.Properties), keyIn(metadata), v.BenefitID)] = flagItem{true, metadata, v.BenefitID}
 			}
@@ -189,10 +211,13 @@ func flagsOf(grants []grant.View) map[string]flagItem {
 	return flags
 }
 
-// keyIn is a text under "key".
+// keyIn is what stands under "key": a text, or a number or a boolean as its JSON.
 func keyIn(object json.RawMessage) string {
-	var all map[string]any
+	var all map[string]json.RawMessage
 	_ = json.Unmarshal(object, &all) // without one there is no key
-	key, _ := all["key"].(string)
-	return key
+	var text string
+	if key := all["key"]; json.Unmarshal(key, &text) != nil && len(key) > 0 && key[0] != '{' && key[0] != '[' {
+		return string(key)
+	}
+	return text
 }

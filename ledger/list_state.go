@@ -43,3 +43,26 @@ func (l *Ledger) ActiveSubscriptions(ctx context.Context, customer string) ([]gr
 		return s, err
 	})
 }
+
+// GrantedBefore returns which of a customer's fulfilments are owed, are not seen
+// through just now, and need take nothing away meanwhile: they have been granted
+// since anybody last began to revoke them, or their kind was added to a benefit
+// when another of its kinds had been.
+func (l *Ledger) GrantedBefore(ctx context.Context, customer string) (map[string]bool, error) {
+	const granted = `a.action = 'grant' AND a.class = ''`
+	rows, err := l.read.rows(ctx, `SELECT f.id FROM grants g JOIN fulfilments f ON `+ofGrant+` WHERE g.customer_id = $1
+		AND f.state IN ('pending', 'waiting', 'failed') AND f.wanted LIKE 'granted%'
+		AND ((SELECT a.action FROM attempts a WHERE a.fulfilment_id = f.id AND (a.action = 'revoke' OR `+granted+`) ORDER BY a.id DESC LIMIT 1) = 'grant'
+			OR NOT EXISTS (SELECT 1 FROM attempts a WHERE a.fulfilment_id = f.id AND (a.action = 'revoke' OR `+granted+`))
+			AND EXISTS (SELECT 1 FROM fulfilments x JOIN attempts a ON a.fulfilment_id = x.id
+				WHERE x.id > (g.id || '.') {{bytewise}} AND x.id < (g.id || '/') {{bytewise}} AND `+granted+` AND a.first_at < f.created_at))`, customer)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := collect(rows, scanText)
+	before := map[string]bool{}
+	for _, id := range ids {
+		before[id] = true
+	}
+	return before, err
+}

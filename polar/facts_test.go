@@ -112,3 +112,13 @@ func TestEventsWithoutEffectSayWhy(t *testing.T) {
 		}
 	}
 }
+
+func TestASubscriptionsMetersAreThoseOfACustomersState(t *testing.T) {
+	for meters, want := range map[string]string{
+		`[{"meter":{"name":"API calls"},"meter_id":"m","consumed_units":2.0,"id":"a","amount":0},{}]`: `[{"id":"a","consumed_units":2.0,"amount":0,"meter_id":"m"},{}]`,
+		`[]`: `[]`, `null`: `null`, `"none"`: `"none"`,
+	} {
+		news := decode(t, said("subscription.active", `"id":"`+one+`","customer_id":"`+two+`","meters":`+meters))
+		same(t, string(news.Subscriptions[0].Body), `{"id":"`+one+`","meters":`+want+`}`)
+	}
+}

@@ -41,19 +41,45 @@ var termKeys = []string{
 	"started_at", "ends_at", "product_id", "discount_id", "meters",
 }
 
-// terms are what a customer's state tells of a subscription. Nobody else is in it.
+// meterKeys are those of its meters there.
+var meterKeys = []string{"created_at", "modified_at", "id", "consumed_units", "credited_units", "amount", "meter_id"}
+
+// terms are what a customer's state tells of a subscription. Nobody else is in it,
+// and of its meters only the amounts are: subscription.* have each meter whole.
 func terms(text json.RawMessage) json.RawMessage {
 	var all map[string]json.RawMessage
 	if json.Unmarshal(text, &all) != nil {
 		return nil
 	}
+	if meters, ok := all["meters"]; ok {
+		all["meters"] = amounts(meters)
+	}
+	return kept(pick(all, termKeys))
+}
+
+// pick is an object with some of another's fields, in their order.
+func pick(all map[string]json.RawMessage, keys []string) json.RawMessage {
 	out := []byte("{")
-	for _, k := range termKeys {
+	for _, k := range keys {
 		if v, ok := all[k]; ok {
 			out = fmt.Appendf(out, ",%q:%s", k, v)
 		}
 	}
-	return kept(bytes.Replace(append(out, '}'), []byte("{,"), []byte("{"), 1))
+	return bytes.Replace(append(out, '}'), []byte("{,"), []byte("{"), 1)
+}
+
+// amounts are the meters of a subscription as a customer's state has them, or as
+// they came where they are no list of objects.
+func amounts(text json.RawMessage) json.RawMessage {
+	var all []map[string]json.RawMessage
+	if json.Unmarshal(text, &all) != nil || all == nil {
+		return text
+	}
+	out := []byte("[")
+	for _, m := range all {
+		out = append(append(out, ','), pick(m, meterKeys)...)
+	}
+	return bytes.Replace(append(out, ']'), []byte("[,"), []byte("["), 1)
 }
 
 func (w *wireSubscription) noun(sent time.Time) grant.Subscription {
