@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/json"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -9,8 +10,9 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// bulk is a statement about many rows. It names them {{rows}}, and their columns
-// {{0}}, {{1}} and so on. Without rows there is nothing to do.
+// bulk is a statement about many rows. {{from}} is where it has them from, {{0}},
+// {{1}} and so on are their columns, and {{in}} compares with the first. Without rows
+// there is nothing to do.
 type bulk struct {
 	rows [][]any
 	q    string
@@ -77,18 +79,19 @@ func (t *tx) send(c *pgx.Conn, all []bulk) (err error) {
 	return c.SendBatch(t.ctx, batch).Close()
 }
 
-// inBulk fills in where the rows are.
+// inBulk fills in where the rows are: in a JSON list of lists, or nowhere but in the
+// arguments.
 func (e engine) inBulk(q string) string {
-	if !strings.Contains(q, "{{rows}}") {
-		return q
-	}
-	rows, column := "(SELECT 1)", func(n int) string { return "$" + strconv.Itoa(n+1) }
 	if e.bulk {
-		rows, column = "json_array_elements(CAST($1 AS TEXT)::json)", func(n int) string { return "(value->>" + strconv.Itoa(n) + ")" }
+		const from = "FROM json_array_elements(CAST($1 AS TEXT)::json)"
+		q = strings.NewReplacer("{{from}}", from, "{{in}}", "IN (SELECT value->>0 "+from+")").Replace(q)
+		return column.ReplaceAllString(q, "(value->>${1})")
 	}
-	q = strings.ReplaceAll(q, "{{rows}}", rows)
-	for n := 0; strings.Contains(q, "{{"+strconv.Itoa(n)+"}}"); n++ {
-		q = strings.ReplaceAll(q, "{{"+strconv.Itoa(n)+"}}", column(n))
-	}
-	return q
+	q = strings.NewReplacer("{{from}}", "", "{{in}}", "= $1").Replace(q)
+	return column.ReplaceAllStringFunc(q, func(c string) string {
+		n, _ := strconv.Atoi(strings.Trim(c, "{}"))
+		return "$" + strconv.Itoa(n+1)
+	})
 }
+
+var column = regexp.MustCompile(`\{\{(\d+)\}\}`)

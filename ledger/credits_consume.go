@@ -179,7 +179,7 @@ func (c *consumer) knownOnes() bulk {
 		}
 	}
 	c.seen = map[string]bool{}
-	return bulk{rows, `SELECT coalesce((SELECT e.entry_key FROM credit_entries e WHERE e.entry_key = {{0}} AND e.entry_key <> ''), '') FROM {{rows}}`, func(r rowScanner) error {
+	return bulk{rows, `SELECT coalesce((SELECT e.entry_key FROM credit_entries e WHERE e.entry_key = {{0}} AND e.entry_key <> ''), '') {{from}}`, func(r rowScanner) error {
 		var key string
 		err := r.Scan(&key)
 		c.seen[key] = true
@@ -203,7 +203,7 @@ func (c *consumer) theirCustomers() bulk {
 	return bulk{rows, `SELECT {{0}}, {{1}}, coalesce(CASE
 			WHEN {{0}} <> '' THEN (SELECT c.id FROM customers c WHERE c.id = {{0}} AND c.deleted_at = 0)
 			ELSE (SELECT c.id FROM customers c WHERE c.external_id = {{1}} AND c.external_id <> '' AND c.deleted_at = 0 ORDER BY c.ver_at DESC, c.id DESC LIMIT 1)
-			END, '') FROM {{rows}}`, func(r rowScanner) error {
+			END, '') {{from}}`, func(r rowScanner) error {
 		var n nameOf
 		var id string
 		err := r.Scan(&n.id, &n.external, &id)

@@ -34,7 +34,7 @@ func (t *tx) openPots(keys []potKey) (map[potKey]*pot, error) {
 // lockPots finds those that are there.
 func lockPots(ids [][]any, byID map[string]*pot) bulk {
 	return bulk{ids, `SELECT m.id, m.seq, m.credited, m.consumed FROM customer_meters m
-		WHERE m.id IN (SELECT {{0}} FROM {{rows}}) ORDER BY m.seq {{lock}}`, func(r rowScanner) error {
+		WHERE m.id {{in}} ORDER BY m.seq {{lock}}`, func(r rowScanner) error {
 		var id string
 		var seq, credited, consumed int64
 		err := r.Scan(&id, &seq, &credited, &consumed)
@@ -50,7 +50,7 @@ func lockPots(ids [][]any, byID map[string]*pot) bulk {
 func fillPots(ids [][]any, byID map[string]*pot) bulk {
 	return bulk{ids, `SELECT m.id, e.id, e.remaining, e.fulfilment_id, CASE WHEN e.expires_at > 0 AND e.expires_at <= {{now}} THEN 1 ELSE 0 END
 		FROM customer_meters m JOIN credit_entries e ON e.customer_meter = m.seq
-		WHERE m.id IN (SELECT {{0}} FROM {{rows}}) AND e.remaining > 0
+		WHERE m.id {{in}} AND e.remaining > 0
 		ORDER BY CASE WHEN e.expires_at = 0 THEN 1 ELSE 0 END, e.expires_at, e.id`, func(r rowScanner) error {
 		var l left
 		var id string
@@ -96,11 +96,10 @@ func (t *tx) writePots(pots []*pot) error {
 			expires_at, occurred_at, created_at, ended_at)
 		SELECT CAST({{0}} AS BIGINT), {{1}}, {{2}}, {{3}}, CAST({{4}} AS BIGINT), CAST({{5}} AS BIGINT), CAST({{6}} AS BIGINT), {{7}},
 			CASE WHEN CAST({{8}} AS BIGINT) = 0 THEN 0 ELSE {{now}} + CAST({{8}} AS BIGINT) END,
-			CASE WHEN CAST({{9}} AS BIGINT) = 0 THEN {{now}} ELSE CAST({{9}} AS BIGINT) END, {{now}}, CAST({{10}} AS BIGINT) FROM {{rows}}`, nil},
-		bulk{rests, `UPDATE credit_entries SET remaining = v.rest
-			FROM (SELECT CAST({{0}} AS BIGINT) AS entry, CAST({{1}} AS BIGINT) AS rest FROM {{rows}}) v WHERE id = v.entry`, nil},
-		bulk{sums, `UPDATE customer_meters SET credited = customer_meters.credited + v.more, consumed = customer_meters.consumed + v.less, modified_at = {{now}}
-			FROM (SELECT CAST({{0}} AS BIGINT) AS meter, CAST({{1}} AS BIGINT) AS more, CAST({{2}} AS BIGINT) AS less FROM {{rows}}) v WHERE seq = v.meter`, nil})
+			CASE WHEN CAST({{9}} AS BIGINT) = 0 THEN {{now}} ELSE CAST({{9}} AS BIGINT) END, {{now}}, CAST({{10}} AS BIGINT) {{from}}`, nil},
+		bulk{rests, `UPDATE credit_entries SET remaining = CAST({{1}} AS BIGINT) {{from}} WHERE id = CAST({{0}} AS BIGINT)`, nil},
+		bulk{sums, `UPDATE customer_meters SET credited = credited + CAST({{1}} AS BIGINT), consumed = consumed + CAST({{2}} AS BIGINT), modified_at = {{now}}
+			{{from}} WHERE seq = CAST({{0}} AS BIGINT)`, nil})
 }
 
 // makePots makes the meters that are not there. Another daemon may have done so
@@ -120,8 +119,8 @@ func (t *tx) makePots(pots []*pot) error {
 		ids = append(ids, row[:1])
 	}
 	return t.bulks(bulk{fresh, `INSERT INTO customer_meters (id, customer_id, meter_id, credited, consumed, created_at, modified_at)
-		SELECT {{0}}, {{1}}, {{2}}, 0, 0, {{now}}, 0 FROM {{rows}} WHERE true ON CONFLICT (id) DO NOTHING`, nil},
-		bulk{ids, `SELECT m.id, m.seq FROM customer_meters m WHERE m.id IN (SELECT {{0}} FROM {{rows}}) ORDER BY m.seq {{lock}}`, func(r rowScanner) error {
+		SELECT {{0}}, {{1}}, {{2}}, 0, 0, {{now}}, 0 {{from}} WHERE true ON CONFLICT (id) DO NOTHING`, nil},
+		bulk{ids, `SELECT m.id, m.seq FROM customer_meters m WHERE m.id {{in}} ORDER BY m.seq {{lock}}`, func(r rowScanner) error {
 			var id string
 			var seq int64
 			err := r.Scan(&id, &seq)
