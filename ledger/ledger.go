@@ -66,7 +66,7 @@ type engine struct {
 	begin      string
 	lockFree   string // the same, leaving out what others have locked
 	lock       string // ends a SELECT that keeps its rows as they are
-	bulk       bool   // a statement about many rows takes them all at once, see [tx.put]
+	bulk       bool   // a statement about many rows takes them all at once, see [tx.bulks]
 	writers    int
 	applyBatch int // events applied by one write
 }
