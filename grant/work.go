@@ -38,7 +38,7 @@ type Held struct {
 	Token   string    // proves the lease
 	Starts  int64     // leases taken so far, this one included
 	Seen    bool      // the generation was seen through to its end before
-	EventAt time.Time // when the shop caused the generation; zero when not known
+	EventAt time.Time // when the event that caused the generation happened, or came to us; zero when not known
 	Cycles  []string  // renewals still to be acted on, in order
 }
 

@@ -52,6 +52,9 @@ func TestHeldIsAllAWorkerNeeds(t *testing.T) {
 		s.hear(news(b, g, grant.Customer{ID: "c", Email: "a@example.com", Body: []byte(`{"id":"c"}`), Version: version(1)},
 			grant.Member{ID: "m", CustomerID: "c", Body: []byte(`{"id":"m"}`), Version: version(1)}))
 		h := s.look(keys)
+		if since := time.Since(h.EventAt); since < 0 || since > time.Minute {
+			t.Errorf("the event came on %s", h.EventAt)
+		}
 		want := grant.Held{
 			Fulfilment: grant.Fulfilment{
 				ID: keys, Kind: "license_keys", Generation: 1, State: grant.Pending,
@@ -64,7 +67,7 @@ func TestHeldIsAllAWorkerNeeds(t *testing.T) {
 				Member:   &grant.Member{ID: "m", CustomerID: "c", Body: []byte(`{"id":"m"}`)},
 				Target:   grant.Target{Kind: "license_keys", Origin: "metadata", Managed: true},
 			},
-			Verdict: grant.Verdict{Desired: grant.OwedGranted, Because: "granted"}, Token: h.Token, Starts: 1, EventAt: at(0),
+			Verdict: grant.Verdict{Desired: grant.OwedGranted, Because: "granted"}, Token: h.Token, Starts: 1, EventAt: h.EventAt,
 		}
 		if diff := cmp.Diff(want, h); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)

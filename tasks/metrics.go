@@ -31,7 +31,7 @@ func NewMetrics(reg prometheus.Registerer, kinds []string) *Metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"kind", "action"}),
 		effect: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "fulfilld_event_to_effect_seconds", Help: "Time from the shop's event to its effect, recorded.",
+			Name: "fulfilld_event_to_effect_seconds", Help: "Time from the arrival of the shop's event to its effect, recorded.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 86400},
 		}, []string{"kind", "action"}),
 		lost: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -20,6 +20,7 @@ const (
 	exampleBuyer  = "0b1c6a96-b1f5-4ab2-8f4a-a46764e29b77"
 	exampleRepo   = "ae77ca3c-6295-477c-88e8-765adb0bf2a2"
 	exampleCredit = "fba5913d-d741-42ad-849c-812d81852b2a"
+	exampleKeys   = "2017d130-6fbe-4bc3-8b4e-54d58be046b0"
 )
 
 // stateSettings switch on what the example's customer has, but for the repository.
@@ -93,7 +94,8 @@ var sameJSON = cmp.Comparer(func(a, b json.RawMessage) bool {
 })
 
 // The state is the platform's, from its own events: field by field, but for what
-// is not switched on here and what the credits' grant says of itself.
+// is not switched on here, and what the grants of credits and of a key, which is
+// another than the platform's, say of themselves.
 func TestCustomerStateIsThePlatforms(t *testing.T) {
 	text, err := os.ReadFile("testdata/customer_state.json")
 	if err != nil {
@@ -124,6 +126,11 @@ func TestCustomerStateIsThePlatforms(t *testing.T) {
 			t.Errorf("properties of the credits: %s", p)
 		}
 		ours[`"`+exampleCredit+`"`]["properties"] = json.RawMessage("{}")
+		key := ours[`"`+exampleKeys+`"`]
+		if p := string(key["properties"]); !strings.Contains(p, `"display_key":"****-`) || cmp.Equal(key["properties"], grants[`"`+exampleKeys+`"`]["properties"], sameJSON) {
+			t.Errorf("properties of the key: %s", p)
+		}
+		key["properties"] = grants[`"`+exampleKeys+`"`]["properties"]
 		if diff := cmp.Diff(grants, ours, sameJSON); diff != "" {
 			t.Errorf("grants: %s", diff)
 		}
