@@ -69,33 +69,22 @@ func TestTwoCustomersWithOneAccount(t *testing.T) {
 }
 
 func TestAChangeOfPlanIsNoBlink(t *testing.T) {
-	s := newSchool(t)
-	s.sell("g", "ada", rooms{[]string{"lab"}, 1})
-	s.link("ada", "7")
-	s.until(map[string]int{"7 lab": 1})
-	s.end("g", "ada")
-	s.work()
-	s.sell("h", "ada", rooms{[]string{"lab"}, 1})
-	s.state("h", grant.Granted)
-	s.state("g", grant.Revoked)
-	if want := []string{"7 lab: 1"}; !slices.Equal(s.history, want) {
-		t.Errorf("changes %q, want %q", s.history, want)
-	}
-}
-
-func TestAChangeOfPlanThatComesLateIsNoBlink(t *testing.T) {
-	s := newSchool(t)
-	s.sell("g", "ada", rooms{[]string{"lab"}, 1})
-	s.link("ada", "7")
-	s.until(map[string]int{"7 lab": 1})
-	s.sentAgo = 10 * time.Minute // we were away, and the platform tries again
-	s.end("g", "ada")
-	s.work()
-	s.sell("h", "ada", rooms{[]string{"lab"}, 1})
-	s.state("h", grant.Granted)
-	s.state("g", grant.Revoked)
-	if want := []string{"7 lab: 1"}; !slices.Equal(s.history, want) {
-		t.Errorf("changes %q, want %q", s.history, want)
+	for name, ago := range map[string]time.Duration{"AtOnce": 0, "AfterAnOutage": 10 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			s := newSchool(t)
+			s.sell("g", "ada", rooms{[]string{"lab"}, 1})
+			s.link("ada", "7")
+			s.until(map[string]int{"7 lab": 1})
+			s.sentAgo = ago
+			s.end("g", "ada")
+			s.work()
+			s.sell("h", "ada", rooms{[]string{"lab"}, 1})
+			s.state("h", grant.Granted)
+			s.state("g", grant.Revoked)
+			if want := []string{"7 lab: 1"}; !slices.Equal(s.history, want) {
+				t.Errorf("changes %q, want %q", s.history, want)
+			}
+		})
 	}
 }
 

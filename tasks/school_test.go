@@ -123,7 +123,7 @@ type school struct {
 }
 
 const (
-	settling    = 300 * time.Millisecond
+	settling    = 1500 * time.Millisecond // longer than a slow machine takes from one half of a change of plan to the other
 	maxRemovals = 25
 )
 
