@@ -58,7 +58,7 @@ func (l *Ledger) openSQLite(ctx context.Context, path string) error {
 	if err := l.start(ctx, write, log); err != nil {
 		return sqliteHint(path, err)
 	}
-	read, err := l.openDB(path, max(2, runtime.GOMAXPROCS(0)), "_pragma=query_only(1)&_pragma=cache_size(-2000)") // every commit empties it
+	read, err := l.openDB(path, max(2, runtime.GOMAXPROCS(0)), "_pragma=query_only(1)&_pragma=cache_size(-8000)") // the inner pages of a million license keys; every commit empties it
 	l.read = &reader{DB: read, engine: l.engine}
 	return err
 }
