@@ -94,10 +94,7 @@ func (w *warehouse) curl(args ...string) (string, error) {
 	w.t.Helper()
 	path, err := exec.LookPath("curl")
 	if err != nil {
-		if os.Getenv("E2E") == "required" {
-			w.t.Fatal("NOT TESTED: needs curl; install it")
-		}
-		w.t.Skip("NOT TESTED: needs curl; install it")
+		testserver.Missing(w.t, "curl", "install it")
 	}
 	out, err := exec.CommandContext(w.t.Context(), path, append([]string{"--silent", "--show-error", "--noproxy", "*"}, args...)...).CombinedOutput()
 	return string(out), err
