@@ -79,9 +79,15 @@ func Owed(f Facts, now time.Time) Verdict {
 	}
 	v := f.expire(f.shop(now), now)
 	if f.Unrouted && v.Desired != OwedRevoked {
-		return Verdict{Desired: OwedRevoked, Because: "unrouted"}
+		return v.edited("unrouted")
 	}
 	return v
+}
+
+// edited is a verdict that an edit has turned into a revoke, until time alone
+// would have done so: the edit is the reason no longer then.
+func (v Verdict) edited(why string) Verdict {
+	return Verdict{OwedRevoked, why, v.Again}
 }
 
 func (f Facts) tombstone() string {
@@ -128,7 +134,7 @@ func (f Facts) shop(now time.Time) Verdict {
 		f.DroppedByProduct = false
 		v := f.shop(now)
 		if v.Desired != OwedRevoked {
-			v = Verdict{Desired: OwedRevoked, Because: "dropped_by_product"}
+			v = v.edited("dropped_by_product")
 		}
 		return v
 	}

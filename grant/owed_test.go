@@ -93,7 +93,7 @@ func TestPrecedence(t *testing.T) {
 			f.ExpiresAfter, f.Override = time.Hour, override(grant.OwedGranted, time.Time{})
 		}, owed("override")},
 		{"Unrouted", func(f *grant.Facts) { f.Unrouted = true }, gone("unrouted")},
-		{"UnroutedBeforeGrace", func(f *grant.Facts) { pastDue(f); f.Unrouted = true }, gone("unrouted")},
+		{"UnroutedBeforeGrace", func(f *grant.Facts) { pastDue(f); f.Unrouted = true }, until(gone("unrouted"), hours(2))},
 	})
 }
 
@@ -110,11 +110,12 @@ func TestAnEditIsTheReasonOnlyOfWhatWouldBeOwedWithoutIt(t *testing.T) {
 	checkOwed(t, []owedCase{
 		{"Unrouted", unrouted(func(*grant.Facts) {}), gone("unrouted")},
 		{"UnroutedAndNeverGranted", unrouted(func(f *grant.Facts) { f.Said, f.FirstGranted = grant.Said{}, time.Time{} }), gone("unrouted")},
-		{"UnroutedWithinGrace", unrouted(pastDue), gone("unrouted")},
+		{"UnroutedWithinGrace", unrouted(pastDue), until(gone("unrouted"), hours(2))},
+		{"UnroutedBeforeItExpires", unrouted(func(f *grant.Facts) { f.ExpiresAfter = 11 * time.Hour }), until(gone("unrouted"), hours(1))},
 		{"UnroutedAndRevoked", unrouted(func(f *grant.Facts) { f.Said.Revoked = version(-1) }), gone("revoked")},
 		{"UnroutedAndExpired", unrouted(func(f *grant.Facts) { f.ExpiresAfter = time.Hour }), gone("expired")},
 		{"Dropped", dropped("active", 0), gone("dropped_by_product")},
-		{"DroppedWithinGrace", dropped("past_due", 6*time.Hour), gone("dropped_by_product")},
+		{"DroppedWithinGrace", dropped("past_due", 6*time.Hour), until(gone("dropped_by_product"), hours(2))},
 		{"DroppedAndCanceled", dropped("canceled", 6*time.Hour), gone("subscription_canceled")},
 		{"DroppedAndPastDue", dropped("past_due", 0), gone("subscription_past_due")},
 	})

@@ -213,6 +213,25 @@ func TestEndOfGraceRevokesAndAPaymentBringsBack(t *testing.T) {
 	})
 }
 
+// What an edit has taken within the grace, the shop has taken once that is over.
+func TestEndOfGraceIsTheReasonAfterAnEdit(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.hear(news(benefit(1, "grace", "1h", "kinds", "license_keys,discord"), granted("g", 1)))
+		s.work(keys)
+		s.work("g.discord")
+		first, second := arrears()
+		s.hear(second, first)
+		s.hear(news(benefit(2, "grace", "1h", "kinds", "license_keys")))
+		s.spread()
+		s.wants("g.discord", grant.Revoking, "unrouted")
+		s.work("g.discord")
+		s.wants("g.discord", grant.Revoked, "unrouted")
+		s.endGrace()
+		s.work("g.discord")
+		s.wants("g.discord", grant.Revoked, "revoked")
+	})
+}
+
 func TestPaymentWhileTheEndOfGraceIsWorkedOn(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *shop) {
 		s.hear(news(benefit(1, "grace", "1h"), granted("g", 1)))
