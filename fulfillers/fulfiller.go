@@ -58,9 +58,9 @@ type Resourceful interface {
 	// the network.
 	Resources(f grant.Fulfilment) ([]grant.Resource, error)
 
-	// Observe reads the level that each resource's account has of it now, in
-	// their order; an invitation counts as the level it invites to.
-	Observe(ctx context.Context, f grant.Fulfilment, all []grant.Resource) ([]int, error)
+	// Observe reads what each resource's account has of it now, in their order; an
+	// invitation counts as what it invites to.
+	Observe(ctx context.Context, f grant.Fulfilment, all []grant.Resource) ([]grant.Access, error)
 
 	// Identify finds the account that a customer's words name, a name or a
 	// numeric id. What names none is ActionRequired.

@@ -42,14 +42,21 @@ func (r Resource) Key() Resource {
 	return r
 }
 
+// Access is what an account has of a resource.
+type Access struct {
+	Level     int
+	Elsewhere bool // it comes with something else, such as a team: the resource itself gives nothing
+}
+
 // Origin says where an account's access to a resource comes from.
 type Origin string
 
 // The origins.
 const (
-	FromUs       Origin = "ours"        // there was none before
-	FromPlatform Origin = "platform"    // the platform gave it, for this grant: it goes with it
-	FromBefore   Origin = "preexisting" // it was there for another reason: it stays
+	FromUs        Origin = "ours"        // there was none before
+	FromPlatform  Origin = "platform"    // the platform gave it, for this grant: it goes with it
+	FromBefore    Origin = "preexisting" // it was there for another reason: it stays
+	FromElsewhere Origin = "elsewhere"   // it was there, not by the resource itself: it stays, and all that was given beside it goes
 )
 
 // Hold is a resource as one fulfilment sees it. Level is what this fulfilment
@@ -63,8 +70,14 @@ type Hold struct {
 	Since  int64  // the generation in which this fulfilment came to hold it, or last began to let it go
 }
 
-// Owed is the level that the account is to have: 0 is no access.
-func (h Hold) Owed() int { return max(h.Level, h.Others, h.Before) }
+// Owed is the level that the account is to have: 0 is no access, beside what
+// comes from elsewhere.
+func (h Hold) Owed() int {
+	if h.Origin == FromElsewhere && h.Level == 0 && h.Others == 0 {
+		return 0
+	}
+	return max(h.Level, h.Others, h.Before)
+}
 
 // Limit is how much a provider allows: Calls in any stretch of Per. Spare of
 // them are left to what is urgent.

@@ -165,28 +165,31 @@ func (w *Worker) hold(ctx context.Context, k fulfillers.Resourceful, f *grant.He
 		}
 	}
 	if len(unsure) > 0 {
-		levels, err := k.Observe(ctx, f.Fulfilment, resources)
+		found, err := k.Observe(ctx, f.Fulfilment, resources)
 		if err != nil {
 			return err
 		}
 		for i, h := range unsure {
-			judge(h, f.Grant, levels[i])
+			judge(h, f.Grant, found[i])
 		}
 	}
 	return busy(w.ledger.Hold(ctx, *f))
 }
 
 // judge says where comes from what is there.
-func judge(h *grant.Hold, g grant.Grant, level int) {
+func judge(h *grant.Hold, g grant.Grant, found grant.Access) {
 	switch {
-	case h.Origin == grant.FromBefore:
-		h.Before = min(h.Before, level)
+	case h.Before > 0:
+		h.Before = min(h.Before, found.Level)
 	case g.Gave(h.Resource):
 		h.Origin = grant.FromPlatform
+		return
+	case found.Elsewhere:
+		h.Origin, h.Before = grant.FromElsewhere, found.Level
 	default:
-		h.Origin, h.Before = grant.FromBefore, level
+		h.Origin, h.Before = grant.FromBefore, found.Level
 	}
-	if h.Origin == grant.FromBefore && h.Before == 0 {
+	if h.Before == 0 {
 		h.Origin = grant.FromUs
 	}
 }

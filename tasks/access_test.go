@@ -138,6 +138,29 @@ func TestWhatWasThereBeforeStays(t *testing.T) {
 	s.state("g", grant.Revoked)
 }
 
+func TestWhatWasGivenBesideATeamGoesWithTheLastGrant(t *testing.T) {
+	for _, first := range []string{"g", "h"} {
+		t.Run(first, func(t *testing.T) {
+			s := newSchool(t)
+			s.teams = map[string]int{"7 lab": 1}
+			s.sell("g", "ada", rooms{[]string{"lab"}, 3})
+			s.link("ada", "7")
+			s.until(map[string]int{"7 lab": 3})
+			s.sell("h", "ada", rooms{[]string{"lab"}, 2})
+			s.state("h", grant.Granted)
+			last := map[string]string{"g": "h", "h": "g"}[first]
+			s.end(first, "ada")
+			s.state(first, grant.Revoked)
+			s.until(map[string]int{"7 lab": s.params["b"+last].Level})
+			s.end(last, "ada")
+			s.state(last, grant.Revoked)
+			if len(s.open()) > 0 {
+				t.Errorf("revoked, and still there: %v", s.open())
+			}
+		})
+	}
+}
+
 func TestWhatThePlatformGaveGoesWithTheGrant(t *testing.T) {
 	s := newSchool(t)
 	s.doors["7 lab"] = 1

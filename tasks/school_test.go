@@ -24,6 +24,7 @@ import (
 type campus struct {
 	mu      sync.Mutex
 	doors   map[string]int // "<account> <room>" -> level
+	teams   map[string]int // the same, of who comes in with others
 	history []string       // what was changed, in order
 	refuse  error          // what Grant says instead of granting
 	looked  int            // how often somebody observed
@@ -55,14 +56,15 @@ func (c *campus) Identify(_ context.Context, words string) (grant.Account, error
 	return grant.Account{ID: "id of " + words, Name: words}, nil
 }
 
-func (c *campus) Observe(_ context.Context, _ grant.Fulfilment, all []grant.Resource) (levels []int, err error) {
+func (c *campus) Observe(_ context.Context, _ grant.Fulfilment, all []grant.Resource) (found []grant.Access, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.looked++
 	for _, r := range all {
-		levels = append(levels, c.doors[r.Account+" "+r.Name])
+		door := r.Account + " " + r.Name
+		found = append(found, grant.Access{Level: max(c.doors[door], c.teams[door]), Elsewhere: c.doors[door] == 0 && c.teams[door] > 0})
 	}
-	return levels, nil
+	return found, nil
 }
 
 func (c *campus) Grant(_ context.Context, f grant.Fulfilment) (grant.Properties, error) {

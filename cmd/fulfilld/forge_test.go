@@ -32,8 +32,8 @@ func (*forge) Resources(f grant.Fulfilment) ([]grant.Resource, error) {
 	return nil, nil
 }
 
-func (*forge) Observe(_ context.Context, _ grant.Fulfilment, all []grant.Resource) ([]int, error) {
-	return make([]int, len(all)), nil
+func (*forge) Observe(_ context.Context, _ grant.Fulfilment, all []grant.Resource) ([]grant.Access, error) {
+	return make([]grant.Access, len(all)), nil
 }
 
 func (f *forge) Identify(_ context.Context, words string) (grant.Account, error) {

@@ -66,7 +66,7 @@ func TestObserveSeesRolesAndMembership(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]int{0, 1, 1, 0, 0, 0, 0, 0, 0}, got); diff != "" {
+	if diff := cmp.Diff([]grant.Access{{}, {Level: 1}, {Level: 1}, {}, {}, {}, {}, {}, {}}, got); diff != "" {
 		t.Errorf("levels (-want +got):\n%s", diff)
 	}
 	if n := w.Count(anyMember); n != 3 {

@@ -50,8 +50,8 @@ func (d *Fulfiller) Resources(f grant.Fulfilment) ([]grant.Resource, error) {
 
 // Observe implements fulfillers.Resourceful. Whoever is not in a guild has
 // nothing there.
-func (d *Fulfiller) Observe(ctx context.Context, f grant.Fulfilment, all []grant.Resource) ([]int, error) {
-	levels := make([]int, len(all))
+func (d *Fulfiller) Observe(ctx context.Context, f grant.Fulfilment, all []grant.Resource) ([]grant.Access, error) {
+	found := make([]grant.Access, len(all))
 	holds := make([]grant.Hold, len(all))
 	for i, r := range all {
 		holds[i].Resource = r
@@ -70,11 +70,11 @@ func (d *Fulfiller) Observe(ctx context.Context, f grant.Fulfilment, all []grant
 		for i, r := range all {
 			guild, role := partsOf(r.Name)
 			if guild == p.guild && r.Account == p.user && (role == "" || slices.Contains(m.Roles, role)) {
-				levels[i] = 1
+				found[i].Level = 1
 			}
 		}
 	}
-	return levels, nil
+	return found, nil
 }
 
 // Identify implements fulfillers.Resourceful. Names change hands, so only an id

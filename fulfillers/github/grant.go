@@ -117,9 +117,6 @@ func (t *task) grant(ctx context.Context) error {
 	}
 	t.sent = sent
 	have, err := t.repo.access(ctx, t.user)
-	if err == nil && !have.direct && t.hold.Before > 0 && have.level >= t.hold.Before {
-		t.given.Beside = true
-	}
 	switch {
 	case err != nil:
 		return err

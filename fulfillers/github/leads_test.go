@@ -20,13 +20,13 @@ func (w *world) followed(f grant.Fulfilment, judged grant.Hold) grant.Fulfilment
 	return next
 }
 
-func (w *world) seen(f grant.Fulfilment) (int, error) {
+func (w *world) seen(f grant.Fulfilment) (a grant.Access, err error) {
 	w.t.Helper()
-	levels, err := w.g.Observe(w.t.Context(), f, []grant.Resource{f.Holds[1].Resource})
+	found, err := w.g.Observe(w.t.Context(), f, []grant.Resource{f.Holds[1].Resource})
 	if err != nil {
-		return 0, err
+		return a, err
 	}
-	return levels[0], nil
+	return found[0], nil
 }
 
 func TestABenefitThatFollowsARenamedRepositoryTakesNothingAway(t *testing.T) {
@@ -69,11 +69,15 @@ func TestWhatWasThereBeforeARenameIsKnown(t *testing.T) {
 	f := w.owed(pullPro)
 	w.AddByHand(w.pro, octocat, fakegithub.Write)
 	w.RenameRepository(w.pro, "pro2")
-	for want, judged := range []grant.Hold{
-		{Origin: grant.FromUs}, {Origin: grant.FromBefore, Before: 1}, {Origin: grant.FromBefore, Before: 2}, {}, // not judged: as it is
+	for judged, want := range map[grant.Hold]grant.Access{
+		{Origin: grant.FromUs}:                   {},
+		{Origin: grant.FromPlatform}:             {},
+		{Origin: grant.FromBefore, Before: 1}:    {Level: 1},
+		{Origin: grant.FromElsewhere, Before: 2}: {Level: 2, Elsewhere: true},
+		{}:                                       {Level: 3}, // not judged: as it is
 	} {
 		if got, err := w.seen(w.followed(f, judged)); got != want || err != nil {
-			t.Errorf("%+v: level %d, %v", judged, got, err)
+			t.Errorf("%+v: %+v, %v", judged, got, err)
 		}
 	}
 	for _, change := range []func(*grant.Hold){
@@ -83,12 +87,9 @@ func TestWhatWasThereBeforeARenameIsKnown(t *testing.T) {
 	} {
 		next := w.followed(f, grant.Hold{Origin: grant.FromUs})
 		change(&next.Holds[0])
-		if got, err := w.seen(next); got != 3 || err != nil {
-			t.Errorf("%+v: level %d, %v", next.Holds[0], got, err)
+		if got, err := w.seen(next); got.Level != 3 || err != nil {
+			t.Errorf("%+v: %+v, %v", next.Holds[0], got, err)
 		}
-	}
-	if got, err := w.seen(w.followed(f, grant.Hold{Origin: grant.FromPlatform})); got != 0 || err != nil {
-		t.Errorf("of the platform: level %d, %v", got, err)
 	}
 }
 
@@ -133,8 +134,8 @@ func TestAFormerNameThatLeadsElsewhereIsAnotherRepository(t *testing.T) {
 			c.then(w)
 			repo := w.AddRepository(fakegithub.Repository{Owner: "acme", Name: "pro2"})
 			w.AddByHand(repo, octocat, fakegithub.Triage)
-			if got, err := w.seen(w.followed(f, grant.Hold{Origin: grant.FromUs})); got != 2 || err != nil {
-				t.Errorf("level %d, %v", got, err)
+			if got, err := w.seen(w.followed(f, grant.Hold{Origin: grant.FromUs})); got.Level != 2 || err != nil {
+				t.Errorf("%+v, %v", got, err)
 			}
 		})
 	}

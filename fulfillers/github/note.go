@@ -36,7 +36,6 @@ type given struct {
 	Account    string `json:"account"`
 	Since      int64  `json:"since"`                // of the hold that the note is about
 	Permission string `json:"permission,omitempty"` // the last that GitHub took from us, or may have
-	Beside     bool   `json:"beside,omitempty"`     // what was there before is not the repository's own
 }
 
 // admin says that we have made an administrator of the account.
@@ -76,7 +75,7 @@ func (m *memory) of(h grant.Hold) (*note, *given) {
 	}
 	i := slices.IndexFunc(m.Repositories, func(n *note) bool { return n.Repository == h.Name })
 	if i < 0 || g.Since != h.Since {
-		g.Since, g.Beside = h.Since, g.Beside && h.Worked // what never worked may have been let go of, and held anew
+		g.Since = h.Since
 		return &note{Repository: h.Name}, g
 	}
 	return m.Repositories[i], g

@@ -11,31 +11,31 @@ const rereads = 3 // of what GitHub is slow to show: after 0.5, 1 and 2 s
 
 // Observe implements fulfillers.Resourceful. A level is what the account may do
 // however that came about: by a team, the base role of its organisation, or as
-// an owner too. Whoever had it before us keeps it, and of what came otherwise
-// only what the repository itself gives is ever taken away. Where the fulfilment
-// lets go of the same repository under another name, what is there now is its
-// own doing, and what was there before it is known.
-func (g *Fulfiller) Observe(ctx context.Context, f grant.Fulfilment, all []grant.Resource) ([]int, error) {
-	levels := make([]int, len(all))
+// an owner too, which is elsewhere. Whoever had it before us keeps it, and of what
+// came otherwise only what the repository itself gives is ever taken away. Where
+// the fulfilment lets go of the same repository under another name, what is there
+// now is its own doing, and what was there before it is known.
+func (g *Fulfiller) Observe(ctx context.Context, f grant.Fulfilment, all []grant.Resource) ([]grant.Access, error) {
+	found := make([]grant.Access, len(all))
 	n := g.leads()
 	for i, r := range all {
-		level, err := g.observe(ctx, n, f.Holds, r)
+		a, err := g.observe(ctx, n, f.Holds, r)
 		if err != nil {
 			return nil, err
 		}
-		levels[i] = level
+		found[i] = a
 	}
-	return levels, nil
+	return found, nil
 }
 
-func (g *Fulfiller) observe(ctx context.Context, n leads, holds []grant.Hold, resource grant.Resource) (int, error) {
+func (g *Fulfiller) observe(ctx context.Context, n leads, holds []grant.Hold, resource grant.Resource) (a grant.Access, err error) {
 	id, err := numeric(resource.Account)
 	if err != nil {
-		return 0, err
+		return a, err
 	}
 	r, err := g.open(ctx, resource.Name)
 	if err != nil {
-		return 0, err
+		return a, err
 	}
 	old, err := n.twins(ctx, r, holds, func(h grant.Hold) bool {
 		return h.Account == resource.Account && h.Level == 0 && h.Origin != ""
@@ -43,38 +43,39 @@ func (g *Fulfiller) observe(ctx context.Context, n leads, holds []grant.Hold, re
 	if err != nil || len(old) > 0 {
 		return mostBefore(old), err
 	}
-	return r.levelOf(ctx, id)
+	return r.found(ctx, id)
 }
 
-func mostBefore(all []grant.Hold) (level int) {
+func mostBefore(all []grant.Hold) (a grant.Access) {
 	for _, h := range all {
-		if h.Origin == grant.FromBefore {
-			level = max(level, h.Before)
+		if h.Before > a.Level {
+			a = grant.Access{Level: h.Before, Elsewhere: h.Origin == grant.FromElsewhere}
 		}
 	}
-	return level
+	return a
 }
 
-// levelOf is what an account has or is invited to.
-func (r *repository) levelOf(ctx context.Context, id int64) (int, error) {
+// found is what an account has or is invited to.
+func (r *repository) found(ctx context.Context, id int64) (a grant.Access, err error) {
 	u, err := r.g.user(ctx, r.by, id)
 	if errors.Is(err, errGone) {
-		return 0, accountGone()
+		return a, accountGone()
 	}
 	if err != nil {
-		return 0, err
+		return a, err
 	}
 	mine, _, err := r.invitations(ctx, id)
 	if err != nil {
-		return 0, err
+		return a, err
 	}
 	have, err := r.access(ctx, u)
+	a = grant.Access{Level: have.level, Elsewhere: have.level > 0 && !have.direct}
 	for _, i := range mine {
 		if !i.over(r.g.now()) {
-			have.level = max(have.level, i.level())
+			a = grant.Access{Level: max(a.Level, i.level())}
 		}
 	}
-	return have.level, err
+	return a, err
 }
 
 // until reads an account's access until it is as it should be, for a few times:

@@ -11,42 +11,52 @@ import (
 	"fulfilld/internal/fakegithub"
 )
 
-func (w *world) observe(repositories ...string) []int {
+func (w *world) observe(repositories ...string) []grant.Access {
 	w.t.Helper()
 	var all []grant.Resource
 	for _, name := range repositories {
 		all = append(all, grant.Resource{Provider: provider, Name: name, Account: "583231", Level: 1})
 	}
-	levels, err := w.g.Observe(w.t.Context(), grant.Fulfilment{}, all)
+	found, err := w.g.Observe(w.t.Context(), grant.Fulfilment{}, all)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return levels
+	return found
+}
+
+func elsewhere(level int) grant.Access { return grant.Access{Level: level, Elsewhere: true} }
+
+// crew makes octocat a member of a team that has a role in acme/pro.
+func (w *world) crew(role fakegithub.Role) {
+	w.AddTeam(fakegithub.Team{Org: "acme", Slug: "crew", Members: []int64{octocat}, Repositories: map[int64]fakegithub.Role{w.pro: role}})
 }
 
 func TestALevelIsWhatTheAccountMayDoHoweverThatCameAbout(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		how  func(*world)
-		want int
+		want grant.Access
 	}{
-		"Nothing":   {func(*world) {}, 0},
-		"Direct":    {func(w *world) { w.AddByHand(w.pro, octocat, fakegithub.Maintain) }, 4},
-		"Owner":     {func(w *world) { w.AddMember("acme", octocat, true) }, 5},
-		"BaseRole":  {func(w *world) { w.AddMember("acme", octocat, false); w.SetBase("acme", fakegithub.Write) }, 3},
-		"Invited":   {func(w *world) { w.invited(w.owed(`{"repository":"acme/pro","permission":"triage"}`)) }, 2},
-		"Withdrawn": {func(w *world) { w.invited(w.owed(pullPro)); _ = w.Decline(w.only(w.pro).ID) }, 0},
-		"Expired":   {func(w *world) { w.invited(w.owed(pullPro)); w.clock.pass(8 * 24 * time.Hour) }, 0},
-		"Team": {func(w *world) {
-			w.AddTeam(fakegithub.Team{Org: "acme", Slug: "crew", Members: []int64{octocat}, Repositories: map[int64]fakegithub.Role{w.pro: fakegithub.Triage}})
-		}, 2},
+		"Nothing":   {func(*world) {}, grant.Access{}},
+		"Direct":    {func(w *world) { w.AddByHand(w.pro, octocat, fakegithub.Maintain) }, grant.Access{Level: 4}},
+		"Owner":     {func(w *world) { w.AddMember("acme", octocat, true) }, elsewhere(5)},
+		"BaseRole":  {func(w *world) { w.AddMember("acme", octocat, false); w.SetBase("acme", fakegithub.Write) }, elsewhere(3)},
+		"Invited":   {func(w *world) { w.invited(w.owed(`{"repository":"acme/pro","permission":"triage"}`)) }, grant.Access{Level: 2}},
+		"Withdrawn": {func(w *world) { w.invited(w.owed(pullPro)); _ = w.Decline(w.only(w.pro).ID) }, grant.Access{}},
+		"Expired":   {func(w *world) { w.invited(w.owed(pullPro)); w.clock.pass(8 * 24 * time.Hour) }, grant.Access{}},
+		"Team":      {func(w *world) { w.crew(fakegithub.Triage) }, elsewhere(2)},
+		"TeamToo":   {func(w *world) { w.AddByHand(w.pro, octocat, fakegithub.Read); w.crew(fakegithub.Triage) }, grant.Access{Level: 2}},
+		"TeamAndInvited": {func(w *world) {
+			w.invited(w.owed(pullPro))
+			w.crew(fakegithub.Triage)
+		}, grant.Access{Level: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := start(t, options{token: true})
 			c.how(w)
 			if got := w.observe("acme/extra", "acme/pro")[1]; got != c.want {
-				t.Errorf("level %d, want %d", got, c.want)
+				t.Errorf("%+v, want %+v", got, c.want)
 			}
 		})
 	}
@@ -56,14 +66,14 @@ func TestWhatEverybodyMayDoIsNobodys(t *testing.T) {
 	t.Parallel()
 	w := start(t, options{})
 	public := w.AddRepository(fakegithub.Repository{Owner: "acme", Name: "open", Public: true})
-	if got := w.observe("acme/open"); got[0] != 0 {
-		t.Errorf("level %d", got[0])
+	if got := w.observe("acme/open"); got[0] != (grant.Access{}) {
+		t.Errorf("%+v", got[0])
 	}
 	f := w.invited(w.owed(`{"repository":"acme/open","permission":"push"}`))
 	w.accept(public)
 	f = w.granted(f)
-	if got := w.observe("acme/open"); got[0] != 3 {
-		t.Errorf("level %d", got[0])
+	if got := w.observe("acme/open"); got[0] != (grant.Access{Level: 3}) {
+		t.Errorf("%+v", got[0])
 	}
 	w.revoked(f)
 	w.role(public, "")

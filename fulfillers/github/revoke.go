@@ -44,11 +44,7 @@ func (g *Fulfiller) letGo(ctx context.Context, n leads, h grant.Hold, all []gran
 		}
 		h.Others = max(h.Others, o.Owed())
 	}
-	owed := h.Owed()
-	if given != nil && given.Beside && h.Others == 0 {
-		owed = 0 // of ours: what was there before does not need it
-	}
-	return r.bringDown(ctx, id, owed, given)
+	return r.bringDown(ctx, id, h.Owed(), given)
 }
 
 // bringDown leaves an account no more than it is owed.

@@ -192,8 +192,11 @@ func TestAccessOfATeamOutlivesOurs(t *testing.T) {
 // judged is a fulfilment as the worker judges it: what is there was there before.
 func (w *world) judged(f grant.Fulfilment) grant.Fulfilment {
 	w.t.Helper()
-	if f.Holds[0].Before = w.observe(f.Holds[0].Name)[0]; f.Holds[0].Before > 0 {
-		f.Holds[0].Origin = grant.FromBefore
+	switch found := w.observe(f.Holds[0].Name)[0]; {
+	case found.Elsewhere:
+		f.Holds[0].Origin, f.Holds[0].Before = grant.FromElsewhere, found.Level
+	case found.Level > 0:
+		f.Holds[0].Origin, f.Holds[0].Before = grant.FromBefore, found.Level
 	}
 	return f
 }
@@ -201,9 +204,7 @@ func (w *world) judged(f grant.Fulfilment) grant.Fulfilment {
 func TestOursBesideATeamsIsTakenAway(t *testing.T) {
 	t.Parallel()
 	for name, join := range map[string]func(*world){
-		"Team": func(w *world) {
-			w.AddTeam(fakegithub.Team{Org: "acme", Slug: "crew", Members: []int64{octocat}, Repositories: map[int64]fakegithub.Role{w.pro: fakegithub.Read}})
-		},
+		"Team":     func(w *world) { w.crew(fakegithub.Read) },
 		"BaseRole": func(w *world) { w.SetBase("acme", fakegithub.Read); w.AddMember("acme", octocat, false) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -213,8 +214,7 @@ func TestOursBesideATeamsIsTakenAway(t *testing.T) {
 			f := w.granted(w.judged(w.owed(`{"repository":"acme/pro","permission":"push"}`)))
 			w.role(w.pro, fakegithub.Write)
 			f.Holds[0].Worked = true
-			f = w.granted(w.judged(f)) // it is looked at every day, and shows ours
-			f.Holds[0].Before = 1
+			f = w.granted(f) // it is looked at every day, and shows ours
 			f.Holds[0].Others = 2
 			w.revoked(f)
 			w.role(w.pro, fakegithub.Triage)
@@ -226,6 +226,37 @@ func TestOursBesideATeamsIsTakenAway(t *testing.T) {
 			w.revoked(f)
 			if w.role(w.pro, ""); w.Access(w.pro, octocat) != fakegithub.Read {
 				t.Errorf("access %s", w.Access(w.pro, octocat))
+			}
+		})
+	}
+}
+
+// The first of two grants saw the team alone; either may end first.
+func TestOursBesideATeamsGoesWithTheLastOfSeveralGrants(t *testing.T) {
+	t.Parallel()
+	for name, order := range map[string][]string{"FirstEndsFirst": {"push", "pull"}, "FirstEndsLast": {"pull", "push"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, options{})
+			w.crew(fakegithub.Read)
+			grants := map[string]grant.Fulfilment{}
+			grants["push"] = w.granted(w.judged(w.owed(`{"repository":"acme/pro","permission":"push"}`)))
+			f := w.owed(pullPro)
+			f.Holds[0].Origin, f.Holds[0].Before, f.Holds[0].Others = grant.FromElsewhere, 1, 3
+			grants["pull"] = w.granted(f)
+			w.role(w.pro, fakegithub.Write)
+
+			f, last := grants[order[0]], grants[order[1]]
+			f.Holds[0].Others = last.Holds[0].Level
+			w.revoked(f)
+			last.Holds[0].Others = 0
+			last = w.granted(last)
+			w.role(w.pro, fakegithub.Role(roleNames[last.Holds[0].Level-1]))
+
+			ctx, said := fulfillers.WithRemarks(t.Context())
+			w.is(w.g.Revoke(ctx, let(last)), none, "")
+			if w.role(w.pro, ""); !strings.Contains(said(), "still has pull on acme/pro, by a team") {
+				t.Errorf("said %q", said())
 			}
 		})
 	}
