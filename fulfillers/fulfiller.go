@@ -45,9 +45,11 @@ type Cycler interface {
 //
 // Grant makes the provider equal to Owed of each hold that has a Level. An
 // invitation that waits to be accepted is ActionRequired, and its address is worth
-// remembering. Revoke makes the provider equal to Owed of every hold without a
-// Level, and reads back that it is so; those with a Level stay as they are. It works
-// from the holds and from f.Properties, never from f.Target or f.Account.
+// remembering. What it could not tell from others' doing, were it killed before it
+// returns, it stores before it does it, by [Remember]. Revoke makes the provider equal
+// to Owed of every hold without a Level, and reads back that it is so; those with a
+// Level stay as they are. It works from the holds and from f.Properties, never from
+// f.Target or f.Account.
 type Resourceful interface {
 	Fulfiller
 

@@ -75,6 +75,22 @@ func (l *Ledger) Renew(ctx context.Context, h grant.Held, lease time.Duration) e
 	return err
 }
 
+// Remember stores properties while the work goes on; ErrNotFound when its lease was
+// lost.
+func (l *Ledger) Remember(ctx context.Context, h grant.Held, p grant.Properties) error {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	n, err := ask(ctx, l.writers, work, func(t *tx) (int64, error) {
+		return t.exec(`UPDATE fulfilments SET properties = $3 WHERE id = $1 AND lease_token = $2 AND lease_until > {{now}}`, h.ID, h.Token, string(text))
+	})
+	if err == nil && n == 0 {
+		err = ErrNotFound
+	}
+	return err
+}
+
 // held reads everything about a fulfilment in one statement, so that the
 // generation belongs to the facts it is judged by.
 func (l *Ledger) held(t *tx, id, where string) (grant.Held, error) {

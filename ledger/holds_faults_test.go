@@ -48,6 +48,29 @@ func TestALeaseThatRanOutIsLost(t *testing.T) {
 	})
 }
 
+func TestWhatIsRememberedOutlivesTheWorker(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.repositories("g")
+		first := s.look(repoKey)
+		must(t, s.Remember(t.Context(), first, grant.Properties{"sent": "again"}))
+		s.exec(`UPDATE fulfilments SET lease_until = {{now}}`) // it was killed
+		if err := s.Remember(t.Context(), first, grant.Properties{"sent": "late"}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%v, want that the lease is lost", err)
+		}
+		second := s.look(repoKey)
+		if second.Properties["sent"] != "again" {
+			t.Errorf("properties %v", second.Properties)
+		}
+		if err := s.Remember(t.Context(), first, grant.Properties{"sent": "late"}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%v, want that another has the lease", err)
+		}
+		s.record(second, grant.Outcome{Action: grant.DoGrant, State: grant.Waiting, DueAt: time.Now()})
+		if third := s.look(repoKey); third.Properties["sent"] != "again" {
+			t.Errorf("properties %v after a record without any", third.Properties)
+		}
+	})
+}
+
 func TestARetryWhileAWorkerHasItIsNotForgotten(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *shop) {
 		s.repositories("g")

@@ -29,6 +29,7 @@ type campus struct {
 	refuse  error          // what Grant says instead of granting
 	looked  int            // how often somebody observed
 	remark  string         // on each Revoke
+	knew    bool           // that another Grant had begun
 }
 
 type rooms struct {
@@ -67,11 +68,15 @@ func (c *campus) Observe(_ context.Context, _ grant.Fulfilment, all []grant.Reso
 	return found, nil
 }
 
-func (c *campus) Grant(_ context.Context, f grant.Fulfilment) (grant.Properties, error) {
+func (c *campus) Grant(ctx context.Context, f grant.Fulfilment) (grant.Properties, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refuse != nil {
 		return grant.Properties{"invited": true}, c.refuse
+	}
+	c.knew = c.knew || f.Properties["begun"] == true
+	if err := fulfillers.Remember(ctx, grant.Properties{"begun": true}); err != nil {
+		return nil, err
 	}
 	for _, h := range f.Holds {
 		if h.Level > 0 {
