@@ -20,15 +20,19 @@ func (g *Fulfiller) Grant(ctx context.Context, f grant.Fulfilment) (grant.Proper
 	}
 	m := recall(f)
 	var notes []*note
-	var errs []error
+	var tasks []*task
 	for _, h := range wanted {
 		n, given := m.of(h)
-		notes = append(notes, n)
-		t := &task{Fulfiller: g, f: f, hold: h, note: n, given: given}
 		n.Permission = permissionOf(h.Owed())
+		notes = append(notes, n)
+		tasks = append(tasks, &task{Fulfiller: g, f: f, hold: h, memory: m, note: n, given: given})
+	}
+	m.keep(notes, f.Holds)
+	var errs []error
+	for _, t := range tasks {
 		errs = append(errs, t.grant(ctx))
 	}
-	return m.properties(notes, f.Holds), worst(errs)
+	return m.properties(), worst(errs)
 }
 
 // wanted are the holds that are to be brought about: everything that the target
@@ -86,10 +90,11 @@ func worst(errs []error) error {
 // task is one repository's part of one Grant.
 type task struct {
 	*Fulfiller
-	f     grant.Fulfilment
-	hold  grant.Hold
-	note  *note
-	given *given
+	f      grant.Fulfilment
+	hold   grant.Hold
+	memory *memory
+	note   *note
+	given  *given
 
 	repo *repository
 	user user
@@ -161,11 +166,40 @@ func (t *task) adjust(ctx context.Context, have access, owed int) error {
 		t.accept(owed)
 		return nil
 	}
-	err := t.repo.write(ctx, false, func() error { return t.put(ctx, owed) })
+	err := t.repo.write(ctx, false, func() error { return t.put(ctx, have.level, owed) })
 	if err != nil {
 		return err
 	}
 	return t.settled(ctx, owed)
+}
+
+// giving does a write that gives a role where another one is there, or none. What
+// GitHub may have taken counts as given, unless it says that it did not. That
+// somebody becomes an administrator is remembered before: after a kill it would
+// look as if others had made them one.
+func (t *task) giving(ctx context.Context, there, owed int, write func() error) error {
+	tried := levelOf(t.given.Permission)
+	had := permissionOf(min(tried, there))
+	t.given.Permission = permissionOf(max(tried, owed))
+	if owed == admin {
+		if err := t.remember(ctx); err != nil {
+			t.given.Permission = had
+			return err
+		}
+	}
+	err := write()
+	switch {
+	case saysNo(err):
+		t.given.Permission = had
+	case err == nil:
+		t.given.Permission = permissionOf(owed)
+	}
+	return err
+}
+
+// remember writes down what is about to be done.
+func (t *task) remember(ctx context.Context) error {
+	return fulfillers.Remember(ctx, t.memory.properties())
 }
 
 // accept is for a role that is there. Beyond what was there before it is taken for

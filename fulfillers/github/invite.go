@@ -33,8 +33,11 @@ func (t *task) pursue(ctx context.Context, mine []invitation, owed int) error {
 	if t.repo.GetOwner().GetType() == "User" {
 		return personal(t.repo.asked, nil)
 	}
-	if len(old) > 0 {
+	if t.note.pending() {
 		t.note.InvitationID = 0 // not listed any more, it was withdrawn by us
+		if err := t.remember(ctx); err != nil {
+			return err
+		}
 	}
 	for _, i := range old {
 		if err := t.repo.write(ctx, false, func() error { return t.repo.withdraw(ctx, &i) }); err != nil {
@@ -46,8 +49,7 @@ func (t *task) pursue(ctx context.Context, mine []invitation, owed int) error {
 
 // over says why there will be no new invitation: what is remembered ends it,
 // until the operator asks for another. One that expired stays listed: what is
-// not, whenever that is noticed, was declined. A process that is killed between
-// withdrawing one and sending the next leaves what looks the same.
+// not, whenever that is noticed, was declined.
 func (t *task) over(expired bool) error {
 	n := t.note
 	switch {
@@ -66,13 +68,14 @@ func (t *task) over(expired bool) error {
 
 // await is for an invitation that is there.
 func (t *task) await(ctx context.Context, i *invitation, owed int) error {
-	if owed > t.hold.Before { // even if the answer is lost
-		t.given.Permission = permissionOf(max(levelOf(t.given.Permission), owed))
-	}
 	if i.level() != owed {
-		if err := t.repo.write(ctx, false, func() error { return t.repo.patch(ctx, i, owed) }); err != nil {
+		patch := func() error { return t.repo.patch(ctx, i, owed) }
+		if err := t.repo.write(ctx, false, func() error { return t.giving(ctx, i.level(), owed, patch) }); err != nil {
 			return err
 		}
+	}
+	if t.note.begun() {
+		t.note.Invitations++
 	}
 	t.note.invited(i, owed)
 	if owed > t.hold.Before {
@@ -92,7 +95,7 @@ func (t *task) invite(ctx context.Context, owed int) error {
 		return err
 	}
 	t.note.Accepted, t.note.InvitationID = false, 0
-	if err := t.repo.invite(ctx, t.user, func() error { return t.put(ctx, owed) }); err != nil {
+	if err := t.repo.invite(ctx, t.user, func() error { return t.put(ctx, 0, owed) }); err != nil {
 		return err
 	}
 	if !t.note.pending() {
@@ -107,26 +110,21 @@ func (t *task) invite(ctx context.Context, owed int) error {
 }
 
 // put writes, and checks what came of it: for the right account, with the right
-// role. It is called in turn. What GitHub may have taken counts as given, unless
-// it says that it did not.
-func (t *task) put(ctx context.Context, owed int) error {
+// role. It is called in turn.
+func (t *task) put(ctx context.Context, there, owed int) error {
 	had := t.given.Permission
-	t.given.Permission = permissionOf(max(levelOf(had), owed))
-	i, err := t.repo.put(ctx, t.user, owed)
-	if isMissing(err) {
-		if err = t.renamed(ctx, err); err == nil {
-			i, err = t.repo.put(ctx, t.user, owed)
+	var i *invitation
+	err := t.giving(ctx, there, owed, func() (err error) {
+		if i, err = t.repo.put(ctx, t.user, owed); isMissing(err) {
+			if err = t.renamed(ctx, err); err == nil {
+				i, err = t.repo.put(ctx, t.user, owed)
+			}
 		}
-	}
+		return err
+	})
 	switch {
-	case saysNo(err):
-		t.given.Permission = had
-		return t.refusal(err, owed)
 	case err != nil:
 		return t.refusal(err, owed)
-	}
-	t.given.Permission = permissionOf(owed)
-	switch {
 	case i == nil:
 		return nil
 	case i.GetInvitee().GetID() != t.user.id:

@@ -91,18 +91,23 @@ func (m *memory) given(h grant.Hold) *given {
 	return nil
 }
 
-// properties keeps the notes of what is still wanted, and what was given of all
-// that is held.
-func (m *memory) properties(wanted []*note, held []grant.Hold) grant.Properties {
-	m.Repositories, m.InvitationURL = wanted, ""
-	for _, n := range wanted {
+// keep forgets all but the notes of what is still wanted, and what was given of
+// all that is held.
+func (m *memory) keep(wanted []*note, held []grant.Hold) {
+	m.Repositories = wanted
+	m.Given = slices.DeleteFunc(m.Given, func(g *given) bool {
+		return !slices.ContainsFunc(held, func(h grant.Hold) bool { return h.Name == g.Repository && h.Account == g.Account })
+	})
+}
+
+// properties is the memory as it is stored and shown.
+func (m *memory) properties() grant.Properties {
+	m.InvitationURL = ""
+	for _, n := range m.Repositories {
 		if m.InvitationURL == "" && n.pending() {
 			m.InvitationURL = n.InvitationURL
 		}
 	}
-	m.Given = slices.DeleteFunc(m.Given, func(g *given) bool {
-		return !slices.ContainsFunc(held, func(h grant.Hold) bool { return h.Name == g.Repository && h.Account == g.Account })
-	})
 	var p grant.Properties
 	text, _ := json.Marshal(m)
 	_ = json.Unmarshal(text, &p) // it was JSON a moment ago
@@ -110,6 +115,9 @@ func (m *memory) properties(wanted []*note, held []grant.Hold) grant.Properties 
 }
 
 func (n *note) pending() bool { return n.InvitationID != 0 && !n.Accepted }
+
+// begun says that an invitation may have been sent that nobody wrote down.
+func (n *note) begun() bool { return n.InvitationID == 0 && !n.Accepted && n.Access == "" }
 
 // accept forgets the invitation, but not how many it took.
 func (n *note) accept(level int) {

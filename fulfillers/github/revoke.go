@@ -141,7 +141,7 @@ func (r *repository) lower(ctx context.Context, u user, owed int, of *given) err
 		return err
 	}
 	t := &task{Fulfiller: r.g, repo: r, user: u, note: &note{}, given: &given{}}
-	if err := r.write(ctx, true, func() error { return t.put(ctx, owed) }); err != nil {
+	if err := r.write(ctx, true, func() error { return t.put(ctx, have.level, owed) }); err != nil {
 		return err
 	}
 	return t.settled(ctx, owed)
