@@ -186,11 +186,13 @@ func TestObjectsThatAreEqualHaveOneSpelling(t *testing.T) {
 		`{"c":{"a":{}}}`:                    "!value_error",
 		`{"c":{"a":""}}`:                    "!value_error",
 		`{"c":{"":1}}`:                      "!value_error",
-		`{"c":{"` + long(41) + `":1}}`:      "!value_error",
-		`{"c":{"` + long(40) + `":1}}`:      `{"` + long(40) + `":1}`,
-		`{"c":{"a":"` + long(501) + `"}}`:   "!value_error",
-		`{"c":{"a":"\u0000"}}`:              "!value_error",
-		`{"c":{` + many(51) + `}}`:          "!too_long",
+		`{"c":{"a":1e999}}`:                 "!value_error",
+		`{"c":{"a":1` + strings.Repeat("0", 400) + `}}`: "!value_error",
+		`{"c":{"` + long(41) + `":1}}`:                  "!value_error",
+		`{"c":{"` + long(40) + `":1}}`:                  `{"` + long(40) + `":1}`,
+		`{"c":{"a":"` + long(501) + `"}}`:               "!value_error",
+		`{"c":{"a":"\u0000"}}`:                          "!value_error",
+		`{"c":{` + many(51) + `}}`:                      "!too_long",
 	} {
 		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
 		f, err := formOf(r)

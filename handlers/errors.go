@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"fulfilld/grant"
@@ -138,6 +139,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(text.Len())) // or an answer of more than 2 KB goes in chunks
 	w.WriteHeader(status)
 	w.Write(text.Bytes())
 	return nil

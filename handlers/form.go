@@ -15,8 +15,8 @@ import (
 // everything wrong with it in the platform's words. Fields that nobody reads are
 // ignored, as the platform does.
 type form struct {
+	raw    []byte
 	fields map[string]json.RawMessage
-	whole  any
 	wrong  []fieldError
 }
 
@@ -30,14 +30,23 @@ func formOf(r *http.Request) (*form, error) {
 	case err != nil:
 		return nil, err
 	}
-	f := &form{}
-	if err := json.Unmarshal(raw, &f.whole); err != nil || !utf8.Valid(raw) {
+	f := &form{raw: raw}
+	switch ok := f.read(); {
+	case !utf8.Valid(raw) || !ok && !json.Valid(raw):
 		return nil, invalid(fieldError{"json_invalid", []string{"body"}, "JSON decode error", map[string]any{}, map[string]any{"error": "not a JSON document"}})
+	case !ok:
+		return nil, invalid(fieldError{"model_attributes_type", []string{"body"}, "Input should be a valid dictionary or object to extract fields from", f.whole(), nil})
 	}
-	if _, ok := f.whole.(map[string]any); !ok {
-		return nil, invalid(fieldError{"model_attributes_type", []string{"body"}, "Input should be a valid dictionary or object to extract fields from", f.whole, nil})
-	}
-	return f, json.Unmarshal(raw, &f.fields)
+	return f, nil
+}
+
+// read reports whether the text is an object.
+func (f *form) read() bool { return json.Unmarshal(f.raw, &f.fields) == nil && f.fields != nil }
+
+// whole is what a refusal of the text shows.
+func (f *form) whole() (v any) {
+	_ = json.Unmarshal(f.raw, &v) // it was read before
+	return v
 }
 
 // err is the answer to what is wrong; nil when all is fine.
@@ -62,7 +71,7 @@ func (f *form) has(name string) bool {
 func (f *form) require(names ...string) {
 	for _, name := range names {
 		if _, ok := f.fields[name]; !ok {
-			f.refuse(name, "missing", "Field required", f.whole, nil)
+			f.refuse(name, "missing", "Field required", f.whole(), nil)
 		}
 	}
 }

@@ -87,7 +87,11 @@ func pairValue(text json.RawMessage) (v any, fault string) {
 			return v, "String should have 1 to 500 characters"
 		}
 	case json.Number:
-		return json.Number(spellNumber(string(v))), ""
+		spelled, ok := spellNumber(string(v))
+		if !ok {
+			return v, "Input should be a finite number"
+		}
+		return json.Number(spelled), ""
 	case bool:
 	default:
 		return v, "Input should be a valid string, integer, number or boolean"
@@ -95,19 +99,21 @@ func pairValue(text json.RawMessage) (v any, fault string) {
 	return v, ""
 }
 
-// spellNumber writes numbers that are equal in one way: 1, 1.0 and 1e0 as 1.
-func spellNumber(text string) string {
-	if !strings.ContainsAny(text, ".eE") && text != "-0" {
-		return text
-	}
-	n, _ := strconv.ParseFloat(text, 64) // it was read as one with the whole
+// spellNumber writes numbers that are equal in one way: 1, 1.0 and 1e0 as 1. It
+// reports whether there is a number so large.
+func spellNumber(text string) (spelled string, ok bool) {
+	n, err := strconv.ParseFloat(text, 64)
 	switch {
+	case err != nil:
+		return "", false
+	case !strings.ContainsAny(text, ".eE") && text != "-0":
+		return text, true
 	case n == 0: // and -0
-		return "0"
+		return "0", true
 	case n == math.Trunc(n) && math.Abs(n) < 1e21:
-		return strconv.FormatFloat(n, 'f', -1, 64)
+		return strconv.FormatFloat(n, 'f', -1, 64), true
 	}
-	return strconv.FormatFloat(n, 'g', -1, 64)
+	return strconv.FormatFloat(n, 'g', -1, 64), true
 }
 
 // spell writes an object with its members in order.

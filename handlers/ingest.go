@@ -95,10 +95,9 @@ func (b *batch) refuse(i int, typ, msg string, input any, context map[string]any
 
 // read reads one event, and finds the meters that count it.
 func (b *batch) read(i int, text json.RawMessage, all meters) {
-	f := &form{}
-	_ = json.Unmarshal(text, &f.whole) // it was read as part of the body
-	if json.Unmarshal(text, &f.fields) != nil || f.fields == nil {
-		b.refuse(i, "model_attributes_type", "Input should be a valid dictionary or object to extract fields from", f.whole, nil)
+	f := &form{raw: text}
+	if !f.read() {
+		b.refuse(i, "model_attributes_type", "Input should be a valid dictionary or object to extract fields from", f.whole(), nil)
 		return
 	}
 	name, u := usageOf(f)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"unicode/utf8"
 
+	"github.com/tidwall/gjson"
+
 	"fulfilld/grant"
 )
 
@@ -82,11 +84,8 @@ func licenseKeyOf(k grant.LicenseKeyView) licenseKeyItem {
 }
 
 func licenseUserOf(c grant.Customer) licenseUser {
-	var body struct {
-		AvatarURL text `json:"avatar_url"`
-	}
-	_ = json.Unmarshal(c.Body, &body) // the platform's own; without it there is no picture
-	return licenseUser{c.ID, text(c.Email), publicName(c), body.AvatarURL}
+	avatar := gjson.GetBytes(c.Body, "avatar_url") // the rest of the body is passed on unread
+	return licenseUser{c.ID, text(c.Email), publicName(c), text(avatar.String())}
 }
 
 // publicName is the first letter of the name, or else of the address.
