@@ -54,12 +54,16 @@ bench: ## Measure what the README promises
 demo: ## See it work: a shop, a customer and a daemon in one process
 	go run ./cmd/fulfilld demo
 
-# go test -fuzz takes one target at a time.
+# go test -fuzz takes one target at a time. Until Go 1.27 it may fail because the
+# time is up (https://go.dev/issue/75804), having found nothing.
 fuzz: ## Run each fuzz target for FUZZTIME (20s)
-	@grep -roE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sort | while IFS=: read -r file func; do \
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	grep -roE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sort | while IFS=: read -r file func; do \
 		name=$${func#func }; dir=$$(dirname "$$file"); \
 		echo "--- $$name in $$dir"; \
-		go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1s "$$dir" </dev/null || exit 1; \
+		failed=; go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1s "$$dir" </dev/null >"$$log" 2>&1 || failed=1; \
+		cat "$$log"; \
+		[ -z "$$failed" ] || { grep -q '^ *context deadline exceeded$$' "$$log" && ! grep -q 'Failing input' "$$log"; } || exit 1; \
 	done
 
 docker: ## Build the image fulfilld:VERSION
