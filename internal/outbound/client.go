@@ -16,9 +16,11 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -89,6 +91,7 @@ type Answer struct {
 	Status int
 	Wait   time.Duration // what Retry-After asks for; 0: nothing
 	Body   []byte        // its first 64 KiB, or what came of them
+	Sent   bool          // there was a connection: some of what was posted may have come through
 }
 
 // Good reports whether it is a yes.
@@ -116,7 +119,10 @@ func (c *Client) Post(ctx context.Context, address string, header http.Header, b
 }
 
 func (c *Client) exchange(req *http.Request) (a Answer, err error) {
-	resp, err := c.http.Do(req)
+	var sent atomic.Bool
+	trace := httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }}
+	resp, err := c.http.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), &trace)))
+	a.Sent = sent.Load()
 	if err != nil {
 		return a, err
 	}

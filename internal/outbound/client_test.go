@@ -122,6 +122,18 @@ func TestAnAnswerThatDoesNotComeEndsWithTheContext(t *testing.T) {
 	}
 }
 
+func TestAnAnswerTellsWhetherAnythingWasSent(t *testing.T) {
+	t.Parallel()
+	c, s := talking(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	nobody := httptest.NewServer(http.NotFoundHandler())
+	nobody.Close()
+	for address, sent := range map[string]bool{s.URL: true, nobody.URL: false, "https://192.168.1.1/": false, "https://nowhere.invalid/": false} {
+		if a, err := c.Post(t.Context(), address, nil, nil); err == nil || a.Sent != sent {
+			t.Errorf("%s: %+v, %v", address, a, err)
+		}
+	}
+}
+
 func TestOldTLSAndUnknownCertificatesAreRefused(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -138,8 +150,8 @@ func TestOldTLSAndUnknownCertificatesAreRefused(t *testing.T) {
 	stranger := New(Options{AllowPrivate: loopback})
 	t.Cleanup(stranger.Close)
 	var unknown *tls.CertificateVerificationError
-	if _, err := stranger.Post(t.Context(), good.URL, nil, nil); !errors.As(err, &unknown) {
-		t.Errorf("unknown certificate: %v", err)
+	if a, err := stranger.Post(t.Context(), good.URL, nil, nil); !errors.As(err, &unknown) || a.Sent {
+		t.Errorf("unknown certificate: %+v, %v", a, err)
 	}
 }
 
