@@ -26,7 +26,6 @@ const busyWait = time.Second
 type accounts interface {
 	Take(ctx context.Context, h grant.Held, wanted []grant.Resource, lease time.Duration) ([]grant.Hold, error)
 	Hold(ctx context.Context, h grant.Held) error
-	Remember(ctx context.Context, h grant.Held, p grant.Properties) error
 	Found(ctx context.Context, g grant.Grant, words string, a grant.Account) error
 	Awaited(ctx context.Context, h grant.Held, until time.Time) (bool, error)
 	Removal(ctx context.Context, r grant.Resource, who string, limit grant.Limit) (ok bool, err error)
@@ -63,9 +62,7 @@ func (w *Worker) access(ctx context.Context, k fulfillers.Resourceful, act grant
 	if err := w.hold(ctx, k, f); err != nil {
 		return did, err
 	}
-	did.props, err = k.Grant(fulfillers.WithMemory(ctx, func(ctx context.Context, p grant.Properties) error {
-		return busy(w.ledger.Remember(ctx, *f, p))
-	}), f.Fulfilment)
+	did.props, err = k.Grant(ctx, f.Fulfilment)
 	did.works = err == nil
 	// What never worked is nothing to keep until the new works.
 	old := unwanted(f.Holds, func(h grant.Hold) bool { return did.works || !h.Worked })

@@ -1,7 +1,9 @@
 package tasks_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -30,19 +32,32 @@ type listener struct {
 	*testing.T
 	ledger *ledger.Ledger
 	worker *tasks.Worker
+	dying  *tasks.Worker // one that is killed before it records
 	server *httptest.Server
 	said   int
 
 	mu     sync.Mutex
 	params string // of the benefit, as the config has them
 	fails  int    // so many answers are 500
+	loses  int    // so many are lost
 	told   []told
 }
 
 type told struct {
-	Type, id string
-	Sequence int64
-	Data     struct{ Customer struct{ Email string } }
+	Type, id, path string
+	Sequence       int64
+	Data           struct{ Customer struct{ Email string } }
+}
+
+// dying is the ledger of a daemon that is killed before it records.
+type dying struct{ *ledger.Ledger }
+
+func (d dying) Look(ctx context.Context, id string, _ time.Duration) (grant.Held, error) {
+	return d.Ledger.Look(ctx, id, 3*time.Second)
+}
+
+func (dying) Record(context.Context, grant.Held, grant.Outcome) (*grant.Due, bool, error) {
+	return nil, false, errors.New("killed")
 }
 
 // listening runs a test on both engines. The section names a URL if it is asked to.
@@ -77,8 +92,13 @@ func (s *listener) configure(section bool) {
 	if section {
 		c.URL = s.server.URL
 	}
-	s.worker = tasks.NewWorker(tasks.Options{
-		Ledger: s.ledger, Kinds: map[string]fulfillers.Built{"custom": {Fulfiller: custom.New(c, s.ledger), Concurrency: 1}},
+	s.dying = s.works(c, dying{s.ledger})
+	s.worker = s.works(c, s.ledger)
+}
+
+func (s *listener) works(c custom.Config, l tasks.Ledger) *tasks.Worker {
+	return tasks.NewWorker(tasks.Options{
+		Ledger: l, Kinds: map[string]fulfillers.Built{"custom": {Fulfiller: custom.New(c, s.ledger), Concurrency: 1}},
 		Metrics: tasks.NewMetrics(prometheus.NewRegistry(), []string{"custom"}), Log: slog.New(slog.DiscardHandler),
 	}, func(grant.Due) {})
 }
@@ -104,18 +124,26 @@ func (s *listener) edit(params string) {
 
 func (s *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	m := told{id: r.Header.Get("webhook-id")}
+	m := told{id: r.Header.Get("webhook-id"), path: r.URL.Path}
 	if err := json.Unmarshal(body, &m); err != nil {
 		s.Error(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if r.URL.Path == "/refuses" {
+		m.Type = "refused"
+		w.WriteHeader(http.StatusNotFound)
+	}
 	if s.fails > 0 {
 		s.fails--
 		m.Type = "refused"
 		w.WriteHeader(http.StatusInternalServerError)
 	}
 	s.told = append(s.told, m)
+	if s.loses > 0 {
+		s.loses--
+		panic(http.ErrAbortHandler)
+	}
 }
 
 func (s *listener) fail(n int) {
@@ -123,6 +151,15 @@ func (s *listener) fail(n int) {
 	defer s.mu.Unlock()
 	s.fails = n
 }
+
+func (s *listener) lose(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loses = n
+}
+
+// at is the parameters that name this path.
+func (s *listener) at(path string) string { return fmt.Sprintf(`{"url":%q}`, s.server.URL+path) }
 
 func (s *listener) hear(n grant.News) {
 	s.Helper()
@@ -252,5 +289,77 @@ func TestANewAddressIsTold(t *testing.T) {
 		if got := all[1]; got.Data.Customer.Email != mail || got.id == all[0].id || got.Sequence <= all[0].Sequence {
 			t.Errorf("told %+v after %+v", got, all[0])
 		}
+	})
+}
+
+func paths(all []told) (words []string) {
+	for _, m := range all {
+		words = append(words, m.path)
+	}
+	return words
+}
+
+// The first URL has taken the grant in, and nobody has heard its yes.
+func TestAURLWhoseYesWasLostIsToldTheEnd(t *testing.T) {
+	listening(t, false, func(t *testing.T, s *listener) {
+		s.edit(s.at("/first"))
+		s.say(grant.SaysGranted, ada)
+		s.lose(1)
+		s.until(grant.Pending, "benefit.granted")
+		s.edit(`{}`)
+		all := s.until(grant.Granted, "benefit.granted", "benefit.revoked")
+		if got := paths(all); !slices.Equal(got, []string{"/first", "/first"}) {
+			t.Errorf("told %s", got)
+		}
+		s.say(grant.SaysRevoked, ada)
+		s.until(grant.Revoked, "benefit.granted", "benefit.revoked") // it knows
+	})
+}
+
+// Neither of two URLs was heard, and none knows of the third.
+func TestEachURLThatMayHaveBeenToldIsToldTheEnd(t *testing.T) {
+	listening(t, false, func(t *testing.T, s *listener) {
+		s.edit(s.at("/first"))
+		s.say(grant.SaysGranted, ada)
+		s.lose(2)
+		s.until(grant.Pending, "benefit.granted")
+		s.edit(s.at("/second"))
+		s.until(grant.Pending, "benefit.granted", "benefit.granted")
+		s.edit(s.at("/third"))
+		s.say(grant.SaysRevoked, ada)
+		all := s.until(grant.Revoked, "benefit.granted", "benefit.granted", "benefit.revoked", "benefit.revoked")
+		if got := paths(all); !slices.Equal(got, []string{"/first", "/second", "/first", "/second"}) {
+			t.Errorf("told %s", got)
+		}
+	})
+}
+
+// The daemon ends after the URL was told, and before it writes that down.
+func TestAURLThatWasToldBeforeACrashIsToldTheEnd(t *testing.T) {
+	listening(t, false, func(t *testing.T, s *listener) {
+		s.edit(s.at("/first"))
+		s.say(grant.SaysGranted, ada)
+		if err := s.dying.Work(t.Context(), "g.custom"); err == nil {
+			t.Fatal("it was recorded")
+		}
+		s.edit(`{}`)
+		s.until(grant.Granted, "benefit.granted", "benefit.revoked")
+	})
+}
+
+// A URL that has refused the grant, or cannot be reached, has nothing to end.
+func TestAURLThatHasNotTakenTheGrantIsToldNothing(t *testing.T) {
+	listening(t, false, func(t *testing.T, s *listener) {
+		nobody := httptest.NewServer(http.NotFoundHandler())
+		nobody.Close()
+		s.say(grant.SaysGranted, ada)
+		for _, params := range []string{s.at("/refuses"), fmt.Sprintf(`{"url":%q}`, nobody.URL)} {
+			s.edit(params)
+			if err := s.worker.Work(t.Context(), "g.custom"); err == nil {
+				t.Fatalf("%s: granted", params)
+			}
+		}
+		s.edit(`{}`)
+		s.until(grant.Granted, "refused")
 	})
 }

@@ -36,6 +36,7 @@ type work interface {
 	Look(ctx context.Context, id string, lease time.Duration) (grant.Held, error)
 	Through(ctx context.Context, id string, act func(context.Context, grant.Held) grant.Outcome) (again *grant.Due, err error)
 	Renew(ctx context.Context, h grant.Held, lease time.Duration) error
+	Remember(ctx context.Context, h grant.Held, p grant.Properties) error
 	Record(ctx context.Context, h grant.Held, o grant.Outcome) (again *grant.Due, lost bool, err error)
 }
 

@@ -102,7 +102,9 @@ func (w *Worker) act(ctx context.Context, act grant.Action, f *grant.Held) (deed
 	ctx, cancel := context.WithTimeout(ctx, actWithin)
 	defer cancel()
 	defer w.keep(ctx, cancel, *f)()
-	return w.call(ctx, act, f)
+	return w.call(fulfillers.WithMemory(ctx, func(ctx context.Context, p grant.Properties) error {
+		return busy(w.ledger.Remember(ctx, *f, p))
+	}), act, f)
 }
 
 func (w *Worker) call(ctx context.Context, act grant.Action, f *grant.Held) (did deed, err error) {

@@ -23,6 +23,8 @@ type notebook struct {
 	throughErr error
 	renew      func(ctx context.Context) error // nil: always
 	renewals   []time.Time
+	lostLease  bool // when something is to be remembered
+	remembered []grant.Properties
 
 	recorded  []grant.Outcome
 	recordErr error
@@ -42,6 +44,14 @@ func (n *notebook) Renew(ctx context.Context, _ grant.Held, _ time.Duration) err
 		return nil
 	}
 	return n.renew(ctx)
+}
+
+func (n *notebook) Remember(_ context.Context, _ grant.Held, p grant.Properties) error {
+	if n.lostLease {
+		return grant.ErrNotFound
+	}
+	n.remembered = append(n.remembered, p)
+	return nil
 }
 
 func (n *notebook) Record(ctx context.Context, _ grant.Held, o grant.Outcome) (*grant.Due, bool, error) {

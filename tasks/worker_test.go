@@ -226,6 +226,24 @@ func TestLostLeaseCallsTheWorkOff(t *testing.T) {
 
 // A hiccup of the ledger is no reason to drop a provider call half-way, but
 // before the lease can be another's the call is over.
+func TestWhatAFulfillerRemembersIsStoredAtOnce(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		b := newBench(grant.OwedGranted)
+		b.book.lostLease = lost
+		b.lamp.act = func(ctx context.Context) error {
+			err := fulfillers.Remember(ctx, grant.Properties{"lit": "soon"})
+			if lost != (err != nil) || !lost && len(b.book.remembered) != 1 {
+				t.Errorf("lease lost %v: %v, remembered %v", lost, err, b.book.remembered)
+			}
+			return err
+		}
+		err := b.Work(t.Context(), "g1.lamp")
+		if o := b.book.recorded[0]; lost != (err != nil) || lost && (o.Class != "throttled" || o.Attempts != b.book.held.Attempts) {
+			t.Errorf("lease lost %v: %v, recorded %+v", lost, err, o)
+		}
+	}
+}
+
 func TestLedgerThatDoesNotRenew(t *testing.T) {
 	away := errors.New("database is locked")
 	for name, renew := range map[string]func(ctx context.Context) error{

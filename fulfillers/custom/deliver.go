@@ -58,23 +58,27 @@ func (m message) body(now time.Time) ([]byte, error) {
 }
 
 // deliver sends a message, unless its host wants to be left alone.
-func (c *Fulfiller) deliver(ctx context.Context, m message) ([]byte, error) {
+func (c *Fulfiller) deliver(ctx context.Context, m message) (outbound.Answer, error) {
 	lane := "custom:" + m.to.Hostname()
 	if err := fulfillers.Enter(ctx, c.lanes, lane, nil, m.typ == typeRevoked); err != nil {
-		return nil, err
+		return outbound.Answer{}, err
 	}
 	now, address := time.Now(), m.to.String()
 	body, err := m.body(now)
 	if err != nil {
-		return nil, fulfillers.Permanent("bad_body", "custom: the grant cannot be written as JSON")
+		return outbound.Answer{}, fulfillers.Permanent("bad_body", "custom: the grant cannot be written as JSON")
 	}
 	header, err := outbound.Sign(c.config.secretsOf(address), m.id(), now, body)
 	if err != nil {
-		return nil, fulfillers.Permanent("bad_secret", "custom: "+err.Error())
+		return outbound.Answer{}, fulfillers.Permanent("bad_secret", "custom: "+err.Error())
 	}
 	answer, err := c.client.Post(ctx, address, header, body)
-	return answer.Body, c.judge(ctx, lane, m, answer, err)
+	return answer, c.judge(ctx, lane, m, answer, err)
 }
+
+// unheard reports that nobody has taken what was posted, for sure. Whoever answers
+// with a 5xx, or not at all, may have.
+func unheard(a outbound.Answer) bool { return !a.Sent || a.Status >= 300 && a.Status < 500 }
 
 // judge makes a classified error of whatever came back but a 2xx.
 func (c *Fulfiller) judge(ctx context.Context, lane string, m message, a outbound.Answer, err error) error {

@@ -8,8 +8,11 @@ package custom
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 
 	"fulfilld/fulfillers"
 	"fulfilld/grant"
@@ -48,8 +51,8 @@ func (c *Fulfiller) Check(raw json.RawMessage) error {
 
 // Grant implements fulfillers.Fulfiller. A URL that has been told all of it
 // before is told nothing; one that the benefit names no more is told the end.
-// With an error it returns no properties: they would take the place of those that
-// say who was told.
+// Whom it is about to tell it remembers before: with an error it returns no
+// properties, which would take the place of that, unless nobody has heard of it.
 func (c *Fulfiller) Grant(ctx context.Context, f grant.Fulfilment) (grant.Properties, error) {
 	to, err := c.aimed(f.Target)
 	if err != nil {
@@ -67,11 +70,17 @@ func (c *Fulfiller) Grant(ctx context.Context, f grant.Fulfilment) (grant.Proper
 		}
 		m.typ = typeUpdated
 	}
-	answer, err := c.deliver(ctx, m)
-	if err != nil {
+	if err := c.intend(ctx, f, to); err != nil {
 		return nil, err
 	}
-	props := withNote(propertiesOf(answer, f.Properties), note)
+	answer, err := c.deliver(ctx, m)
+	switch {
+	case err != nil && unheard(answer):
+		return maps.Collect(maps.All(f.Properties)), err // never nil, which is none
+	case err != nil:
+		return nil, err
+	}
+	props := withNote(propertiesOf(answer.Body, f.Properties), note)
 	props[delivered] = now
 	return props, nil
 }
@@ -98,38 +107,59 @@ func (c *Fulfiller) knows(f grant.Fulfilment, to aim) bool {
 	return err == nil && f.Properties[delivered] != nil && before.url != nil && before.url.String() == to.url.String()
 }
 
-// Revoke implements fulfillers.Fulfiller. It tells whoever was told of the grant,
-// or may have been, whatever the benefit names today.
-func (c *Fulfiller) Revoke(ctx context.Context, f grant.Fulfilment) error {
-	to, err := c.told(f)
-	if err != nil {
-		return err
-	}
-	for _, u := range []*url.URL{to, c.mayKnow(f, to)} {
-		if u == nil {
-			continue
-		}
-		if _, err := c.deliver(ctx, message{typ: typeRevoked, to: u, f: f}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// mayKnow is where the benefit leads today, if that is another URL than the one
-// that was told: it may have been told without our hearing of it.
-func (c *Fulfiller) mayKnow(f grant.Fulfilment, told *url.URL) *url.URL {
-	to, err := c.aimed(f.Target)
-	if err != nil || to.url == nil || told == nil || to.url.String() == told.String() {
+// intend remembers that a URL may have been told, which the grant itself does not
+// say yet.
+func (c *Fulfiller) intend(ctx context.Context, f grant.Fulfilment, to aim) error {
+	may, address := mayKnow(f.Properties), to.url.String()
+	if c.knows(f, to) || slices.Contains(may, address) {
 		return nil
 	}
-	return to.url
+	p := grant.Properties{}
+	maps.Copy(p, f.Properties)
+	p[unheardOf] = append(may, address)
+	return fulfillers.Remember(ctx, p)
 }
 
-// told is the URL that was told of a grant. Where none is recorded, it is the one
-// that may have been; nil when there is none.
+// Revoke implements fulfillers.Fulfiller. It tells whoever was told of the grant,
+// or may have been, whatever the benefit names today. One that does not answer
+// keeps nobody else from being told.
+func (c *Fulfiller) Revoke(ctx context.Context, f grant.Fulfilment) error {
+	all, unknown := c.whom(f)
+	var errs []error
+	for _, u := range all {
+		_, err := c.deliver(ctx, message{typ: typeRevoked, to: u, f: f})
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, unknown)...)
+}
+
+// whom is everybody who was told of a grant, or may have been. Its error is of
+// those who cannot be told any more.
+func (c *Fulfiller) whom(f grant.Fulfilment) (all []*url.URL, err error) {
+	may := mayKnow(f.Properties)
+	for _, address := range may {
+		u, wrong := c.checkURL(address)
+		if wrong != nil {
+			err = errors.Join(err, fulfillers.Permanent("bad_params", "custom: a URL that may have been told of the grant "+wrong.Error()))
+			continue
+		}
+		all = append(all, u)
+	}
+	told, none := c.told(f)
+	if told != nil && !slices.Contains(may, told.String()) {
+		all = append(all, told)
+	}
+	return all, errors.Join(err, none)
+}
+
+// told is the URL that was told of a grant; nil when there is none. Where nothing at
+// all is remembered, it is the one that is named today.
 func (c *Fulfiller) told(f grant.Fulfilment) (*url.URL, error) {
-	if f.Properties[delivered] == nil {
+	switch {
+	case f.Properties[delivered] != nil:
+	case len(mayKnow(f.Properties)) > 0:
+		return nil, nil
+	default:
 		to, _ := c.aimed(f.Target) // what is refused was never called
 		return to.url, nil
 	}

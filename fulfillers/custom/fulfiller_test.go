@@ -1,7 +1,9 @@
 package custom
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -173,11 +175,61 @@ func TestANewURLIsToldOfTheGrant(t *testing.T) {
 	w.wantTold("benefit.granted benefit.granted")
 }
 
+func TestAURLIsRememberedBeforeItIsTold(t *testing.T) {
+	t.Parallel()
+	status := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+	}
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		keeps  bool // it may have been told
+	}{
+		"taken":   {status(http.StatusOK), false},
+		"refused": {status(http.StatusNotFound), false},
+		"failed":  {status(http.StatusBadGateway), true},
+		"cut off": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, true},
+	} {
+		w := newWorld(t)
+		w.grants()
+		w.f.Target.Params = json.RawMessage(fmt.Sprintf(`{"url":%q}`, w.URL+"/moved"))
+		var remembered [][]string
+		ctx := fulfillers.WithMemory(t.Context(), func(_ context.Context, p grant.Properties) error {
+			if _, told := w.deliveries(); told != "benefit.granted" {
+				t.Errorf("%s: told %s", name, told)
+			}
+			w.f.Properties = p
+			remembered = append(remembered, mayKnow(p))
+			return nil
+		})
+		w.answers(false, c.answer)
+		w.f.Generation++
+		p, err := w.c.Grant(ctx, w.f)
+		if diff := cmp.Diff([][]string{{w.URL + "/moved"}}, remembered); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if kept := p == nil; kept != c.keeps || err == nil != (name == "taken") || p[unheardOf] != nil {
+			t.Errorf("%s: %v, %v", name, p, err)
+		}
+	}
+}
+
+func TestWhatCannotBeRememberedIsNotTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	full := errors.New("disk full")
+	ctx := fulfillers.WithMemory(t.Context(), func(context.Context, grant.Properties) error { return full })
+	if _, err := w.c.Grant(ctx, w.f); !errors.Is(err, full) {
+		t.Error(err)
+	}
+	w.wantTold("")
+}
+
 func TestAURLThatMayHaveBeenToldIsToldTheEndToo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.grants()
-	w.f.Target.Params = json.RawMessage(fmt.Sprintf(`{"url":%q}`, w.URL+"/moved")) // and the answer to it was lost
+	w.f.Properties[unheardOf] = []any{w.URL + "/moved"}
+	w.f.Target.Params = json.RawMessage(fmt.Sprintf(`{"url":%q}`, w.URL+"/untold"))
 	w.revokes()
 	w.wantTold("benefit.granted benefit.revoked benefit.revoked")
 }

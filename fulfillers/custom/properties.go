@@ -12,8 +12,18 @@ import (
 	"fulfilld/grant/shape"
 )
 
-// delivered is the property that remembers a digest of what was delivered last.
-const delivered = "_delivered"
+// The properties that are ours.
+const (
+	delivered = "_delivered" // a digest of what was delivered last
+	unheardOf = "_may_know"  // the URLs that may have been told without our hearing of it
+)
+
+// mayKnow are the URLs that may have been told of a grant.
+func mayKnow(p grant.Properties) (all []string) {
+	text, _ := json.Marshal(p[unheardOf])
+	_ = json.Unmarshal(text, &all) // it was JSON a moment ago
+	return all
+}
 
 // What is kept of an answer's properties.
 const (
@@ -58,6 +68,7 @@ func digestOf(d shape.Grant) string {
 func shown(p grant.Properties) grant.Properties {
 	p = maps.Clone(p)
 	delete(p, delivered)
+	delete(p, unheardOf)
 	return p
 }
 
