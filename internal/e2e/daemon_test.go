@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"fulfilld/internal/testserver"
 )
 
 const (
@@ -67,7 +69,7 @@ func (b *buffer) String() string {
 // inside the process.
 func newDaemon(t testing.TB, ledger, redis string, settings ...string) *daemon {
 	t.Helper()
-	d := &daemon{t: t, public: freeAddress(t), admin: freeAddress(t), dir: t.TempDir()}
+	d := &daemon{t: t, public: testserver.FreeAddress(t), admin: testserver.FreeAddress(t), dir: t.TempDir()}
 	if ledger == "" {
 		ledger = "sqlite://" + filepath.Join(d.dir, "fulfilld.db")
 	}

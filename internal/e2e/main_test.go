@@ -11,8 +11,6 @@ package e2e
 import (
 	"flag"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,18 +79,3 @@ var leash = sync.OnceValues(func() (group int, err error) {
 })
 
 var held *os.File // the leash's end: never closed by us
-
-// freeAddress is a loopback address that a restarted daemon finds free again: it
-// is below the ports that systems give to outgoing connections.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 22001+rand.IntN(9000)) // above testserver's
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
-		}
-	}
-	t.Fatal("no free port")
-	return ""
-}
