@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"fulfilld/internal/testserver"
 )
 
 // elsewhere are the README's commands that this test leaves to others, with who
@@ -28,8 +29,8 @@ var elsewhere = map[string]string{
 func TestReadmeCommandsWork(t *testing.T) {
 	dir := t.TempDir()
 	environ := []string{
-		"FULFILLD_LISTEN=" + freePort(t),
-		"FULFILLD_ADMIN_LISTEN=" + freePort(t),
+		"FULFILLD_LISTEN=" + testserver.FreeAddress(t),
+		"FULFILLD_ADMIN_LISTEN=" + testserver.FreeAddress(t),
 		"FULFILLD_DATABASE_URL=sqlite://" + filepath.Join(dir, "fulfilld.db"),
 		"FULFILLD_WEBHOOKS_POLAR_SECRETS=whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
 	}
@@ -118,14 +119,4 @@ func TestReadmeListsTheKinds(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
