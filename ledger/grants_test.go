@@ -254,7 +254,7 @@ func TestPaymentWhileTheEndOfGraceIsWorkedOn(t *testing.T) {
 func TestOverrideThatEndsIsLookedAtAgain(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *shop) {
 		s.hear(news(benefit(1), granted("g", 1)))
-		s.exec(`UPDATE grants SET override = 'none', override_until = {{now}} + 200000`)
+		s.exec(`UPDATE grants SET override = 'none', override_until = {{now}} + 3600000000`)
 		s.hear(news(granted("g", 2)))
 		s.wants(keys, grant.Pending, "override")
 		if f := s.stored(keys); f.Due {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -339,7 +340,7 @@ func TestAYesWhileStoppingIsAYes(t *testing.T) {
 	p.hear(1)
 	d := p.start()
 	p.await("it is under way", func() bool { tries, _ := m.got(); return tries == 1 })
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	d.Shutdown(ctx)
 	d.wg.Wait()
@@ -375,7 +376,7 @@ func TestALossBetweenSendAndRecordSendsAgain(t *testing.T) {
 		waiting, _, err := p.ledger.Undelivered(t.Context())
 		return err == nil && waiting["mailer"] == 0
 	})
-	if len(m.tries) != 2 || m.tries[0] != m.tries[1] {
+	if len(m.tries) < 2 || slices.ContainsFunc(m.tries, func(id string) bool { return id != m.tries[0] }) {
 		t.Errorf("sent as %v", m.tries)
 	}
 }

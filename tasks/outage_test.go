@@ -84,7 +84,7 @@ func TestShutdownWithoutRedis(t *testing.T) {
 	s.say(grant.SaysGranted, "g1")
 	s.awaitAll(1)
 	server.Stop()
-	if took := shutdown(s.Queue, 5*time.Second); took > 6*time.Second {
+	if took := shutdown(s.Queue, 5*time.Second); took > 9*time.Second {
 		t.Errorf("took %v", took)
 	}
 }
@@ -156,7 +156,7 @@ func TestHungRedisHoldsUpNobody(t *testing.T) {
 	}
 	s.Dispatcher.Offer([]grant.Due{{ID: "x.lamp", Kind: "lamp", Generation: 9}})
 	s.await("all are applied", func() bool { n, _, err := s.ledger.Backlog(t.Context()); return err == nil && n == 0 })
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("events were applied after %v only", took)
 	}
 	s.await("the alarm is raised", func() bool { return s.alarms.stands("redis_down") })
@@ -171,7 +171,7 @@ func TestShutdownWithHungRedis(t *testing.T) {
 	s.say(grant.SaysGranted, "g1")
 	s.awaitAll(1)
 	s.freeze()
-	if took := shutdown(s.Queue, 5*time.Second); took > 6*time.Second {
+	if took := shutdown(s.Queue, 5*time.Second); took > 9*time.Second {
 		t.Errorf("took %v", took)
 	}
 }
@@ -185,7 +185,7 @@ func TestShutdownWithHungRedisRecordsWhatWasUnderWay(t *testing.T) {
 	s.say(grant.SaysGranted, "g1")
 	s.await("it is under way", func() bool { _, running := s.world.counts(); return running == 1 })
 	s.freeze()
-	if took := shutdown(s.Queue, 5*time.Second); took > 6*time.Second {
+	if took := shutdown(s.Queue, 5*time.Second); took > 9*time.Second {
 		t.Errorf("took %v", took)
 	}
 	if _, running := s.world.counts(); running != 0 || !strings.Contains(s.log.String(), "code=interrupted") {

@@ -301,13 +301,13 @@ func TestSlowSenderIsCut(t *testing.T) {
 	for {
 		select {
 		case took := <-cut:
-			if took < 8*time.Second || took > 14*time.Second {
+			if took < 8*time.Second || took > 25*time.Second {
 				t.Errorf("cut after %v", took)
 			}
 			return
 		case <-tick.C:
 			_, _ = conn.Write([]byte("x"))
-			if time.Since(began) > 20*time.Second {
+			if time.Since(began) > 30*time.Second {
 				t.Fatal("never cut")
 			}
 		}

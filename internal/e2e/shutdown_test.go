@@ -77,7 +77,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 		t.Fatalf("did not wait for the request under way: ended with %d", code)
 	}
 	d.signal(syscall.SIGTERM)
-	if code := d.ended(2 * time.Second); code == -2 || code == 0 {
+	if code := d.ended(20 * time.Second); code == -2 || code == 0 {
 		t.Errorf("after the second signal: %d", code)
 	}
 	release()
@@ -158,6 +158,6 @@ func hang(t *testing.T, d *daemon) (release func()) {
 	t.Helper()
 	conn := dial(t, d.public)
 	announce(conn, d)
-	time.Sleep(50 * time.Millisecond) // until it is read; nobody tells when
+	time.Sleep(300 * time.Millisecond) // until it is read; nobody tells when
 	return sync.OnceFunc(func() { _ = conn.Close() })
 }

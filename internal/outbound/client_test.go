@@ -100,7 +100,7 @@ func TestAYesWhoseBodyDoesNotEndIsAYes(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})
-	c.http.Timeout = 500 * time.Millisecond
+	c.http.Timeout = 2 * time.Second
 	if a, err := c.Post(t.Context(), s.URL, nil, nil); err != nil || a.Status != 200 || string(a.Body) != "so far" {
 		t.Errorf("%+v, %v", a, err)
 	}
