@@ -44,6 +44,16 @@ type Properties map[string]any
 // Unshown reports whether a property is remembered only: its name begins with _.
 func Unshown(property string) bool { return strings.HasPrefix(property, "_") }
 
+// Shows reports whether any property is not only remembered.
+func (p Properties) Shows() bool {
+	for name := range p {
+		if !Unshown(name) {
+			return true
+		}
+	}
+	return false
+}
+
 // State says how far a fulfilment has come.
 type State string
 

@@ -132,7 +132,7 @@ func (f Facts) expire(v Verdict, now time.Time) Verdict {
 func (f Facts) shop(now time.Time) Verdict {
 	if f.DroppedByProduct && f.Source == Catalogue {
 		f.DroppedByProduct = false
-		v := f.shop(now)
+		v := f.expire(f.shop(now), now)
 		if v.Desired != OwedRevoked {
 			v = v.edited("dropped_by_product")
 		}

@@ -107,6 +107,9 @@ func TestAnEditIsTheReasonOnlyOfWhatWouldBeOwedWithoutIt(t *testing.T) {
 			f.Subscription = &grant.Subscription{Status: status, PastDueAt: hours(-4)}
 		})
 	}
+	expiring := func(change func(f *grant.Facts), after time.Duration) func(*grant.Facts) {
+		return func(f *grant.Facts) { change(f); f.ExpiresAfter = after }
+	}
 	checkOwed(t, []owedCase{
 		{"Unrouted", unrouted(func(*grant.Facts) {}), gone("unrouted")},
 		{"UnroutedAndNeverGranted", unrouted(func(f *grant.Facts) { f.Said, f.FirstGranted = grant.Said{}, time.Time{} }), gone("unrouted")},
@@ -116,6 +119,8 @@ func TestAnEditIsTheReasonOnlyOfWhatWouldBeOwedWithoutIt(t *testing.T) {
 		{"UnroutedAndExpired", unrouted(func(f *grant.Facts) { f.ExpiresAfter = time.Hour }), gone("expired")},
 		{"Dropped", dropped("active", 0), gone("dropped_by_product")},
 		{"DroppedWithinGrace", dropped("past_due", 6*time.Hour), until(gone("dropped_by_product"), hours(2))},
+		{"DroppedBeforeItExpires", expiring(dropped("active", 0), 11*time.Hour), until(gone("dropped_by_product"), hours(1))},
+		{"DroppedAndExpired", expiring(dropped("active", 0), time.Hour), gone("expired")},
 		{"DroppedAndCanceled", dropped("canceled", 6*time.Hour), gone("subscription_canceled")},
 		{"DroppedAndPastDue", dropped("past_due", 0), gone("subscription_past_due")},
 	})

@@ -127,7 +127,10 @@ func (a answers) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if h.Get(licenseCode) == "" && aboutKeys(r) {
 		h.Set(licenseCode, codeOf(public))
 	}
-	_ = writeJSON(w, public.status, public) // strings and numbers
+	if err := writeJSON(w, public.status, public); err != nil {
+		a.log.LogAttrs(r.Context(), slog.LevelError, "a refusal cannot be spelled", slog.String("route", r.Pattern), slog.Any("err", err))
+		w.WriteHeader(public.status) // or it would be a yes
+	}
 }
 
 // writeJSON writes v; what cannot be spelled is returned before anything is written.

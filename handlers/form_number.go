@@ -19,8 +19,10 @@ func (f *form) number(name string, least int64) *int64 {
 	case !ok:
 	case v != math.Trunc(v):
 		f.refuse(name, "int_from_float", "Input should be a valid integer, got a number with a fractional part", v, nil)
+	case math.IsInf(v, 0): // JSON has no such number
+		f.refuse(name, "int_parsing_size", tooLong, f.fields[name], nil)
 	case math.Abs(v) > 1<<53:
-		f.refuse(name, "int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size", v, nil)
+		f.refuse(name, "int_parsing_size", tooLong, v, nil)
 	case n < least:
 		f.refuse(name, "greater_than_equal", "Input should be greater than or equal to "+strconv.FormatInt(least, 10), n, map[string]any{"ge": least})
 	default:
@@ -28,6 +30,8 @@ func (f *form) number(name string, least int64) *int64 {
 	}
 	return nil
 }
+
+const tooLong = "Unable to parse input string as an integer, exceeded maximum size"
 
 var wholeText = regexp.MustCompile(`^[+-]?[0-9]+(\.0+)?$`)
 

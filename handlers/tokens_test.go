@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -96,7 +97,7 @@ func TestAnUnknownTokenIsThePlatformsAnswer(t *testing.T) {
 func formed(t *testing.T, body string, read func(f *form)) string {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
-	r.Body = http.MaxBytesReader(httptest.NewRecorder(), r.Body, 200)
+	r.Body = http.MaxBytesReader(httptest.NewRecorder(), r.Body, 600)
 	f, err := formOf(r)
 	if err == nil {
 		read(f)
@@ -115,6 +116,15 @@ func formed(t *testing.T, body string, read func(f *form)) string {
 		t.Fatal(err)
 	}
 	return string(public.Detail)
+}
+
+func TestARefusalThatCannotBeSpelledIsNoYes(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	answers{slog.New(slog.DiscardHandler)}.fail(w, httptest.NewRequest(http.MethodPost, "/", nil), invalid(fieldError{Input: math.Inf(1)}))
+	if w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("answered %d %s", w.Code, w.Body)
+	}
 }
 
 func TestAFormNamesEverythingThatIsWrong(t *testing.T) {
@@ -140,15 +150,17 @@ func TestAFormNamesEverythingThatIsWrong(t *testing.T) {
 		`{"key":"k","increment_usage":1e999}`: `[{"type":"int_type","loc":["body","increment_usage"],"msg":"Input should be a valid integer","input":null}]`,
 		`{"organization_id":1e999}`:           `[{"type":"missing","loc":["body","key"],"msg":"Field required","input":{"organization_id":null}},{"type":"uuid_type","loc":["body","organization_id"],"msg":"UUID input should be a string, bytes or UUID object","input":null}]`,
 		`null`:                                `[{"type":"model_attributes_type","loc":["body"],"msg":"Input should be a valid dictionary or object to extract fields from","input":null}]`,
-		`{"key":"k","increment_usage":"1.5"}`: `[{"type":"int_parsing","loc":["body","increment_usage"],"msg":"Input should be a valid integer, unable to parse string as an integer","input":"1.5"}]`,
-		`{"key":"k","increment_usage":true}`:  `[{"type":"int_type","loc":["body","increment_usage"],"msg":"Input should be a valid integer","input":true}]`,
-		`{"key":"k","expires_at":"tomorrow"}`: `[{"type":"datetime_from_date_parsing","loc":["body","expires_at"],"msg":"Input should be a valid datetime or date, input is too short","input":"tomorrow","ctx":{"error":"input is too short"}}]`,
-		`{"key":"k","expires_at":1e20}`:       `[{"type":"datetime_parsing","loc":["body","expires_at"],"msg":"Input should be a valid datetime, dates after 9999 are not supported as unix timestamps","input":1e20,"ctx":{"error":"dates after 9999 are not supported as unix timestamps"}}]`,
-		`{"key":"k","expires_at":true}`:       `[{"type":"datetime_type","loc":["body","expires_at"],"msg":"Input should be a valid datetime","input":true}]`,
-		`{"key":"k","sure":"x"}`:              `[{"type":"bool_type","loc":["body","sure"],"msg":"Input should be a valid boolean","input":"x"}]`,
-		`[1]`:                                 `[{"type":"model_attributes_type","loc":["body"],"msg":"Input should be a valid dictionary or object to extract fields from","input":[1]}]`,
-		`{"key":`:                             `[{"type":"json_invalid","loc":["body"],"msg":"JSON decode error","input":{},"ctx":{"error":"not a JSON document"}}]`,
-		strings.Repeat(" ", 201):              `"The body has more than 200 bytes."`,
+		`{"key":"k","increment_usage":"` + strings.Repeat("9", 100) + `"}`:  `[{"type":"int_parsing_size","loc":["body","increment_usage"],"msg":"Unable to parse input string as an integer, exceeded maximum size","input":1e+100}]`,
+		`{"key":"k","increment_usage":"1` + strings.Repeat("0", 400) + `"}`: `[{"type":"int_parsing_size","loc":["body","increment_usage"],"msg":"Unable to parse input string as an integer, exceeded maximum size","input":"1` + strings.Repeat("0", 400) + `"}]`,
+		`{"key":"k","increment_usage":"1.5"}`:                               `[{"type":"int_parsing","loc":["body","increment_usage"],"msg":"Input should be a valid integer, unable to parse string as an integer","input":"1.5"}]`,
+		`{"key":"k","increment_usage":true}`:                                `[{"type":"int_type","loc":["body","increment_usage"],"msg":"Input should be a valid integer","input":true}]`,
+		`{"key":"k","expires_at":"tomorrow"}`:                               `[{"type":"datetime_from_date_parsing","loc":["body","expires_at"],"msg":"Input should be a valid datetime or date, input is too short","input":"tomorrow","ctx":{"error":"input is too short"}}]`,
+		`{"key":"k","expires_at":1e20}`:                                     `[{"type":"datetime_parsing","loc":["body","expires_at"],"msg":"Input should be a valid datetime, dates after 9999 are not supported as unix timestamps","input":1e20,"ctx":{"error":"dates after 9999 are not supported as unix timestamps"}}]`,
+		`{"key":"k","expires_at":true}`:                                     `[{"type":"datetime_type","loc":["body","expires_at"],"msg":"Input should be a valid datetime","input":true}]`,
+		`{"key":"k","sure":"x"}`:                                            `[{"type":"bool_type","loc":["body","sure"],"msg":"Input should be a valid boolean","input":"x"}]`,
+		`[1]`:                                                               `[{"type":"model_attributes_type","loc":["body"],"msg":"Input should be a valid dictionary or object to extract fields from","input":[1]}]`,
+		`{"key":`:                                                           `[{"type":"json_invalid","loc":["body"],"msg":"JSON decode error","input":{},"ctx":{"error":"not a JSON document"}}]`,
+		strings.Repeat(" ", 601):                                            `"The body has more than 600 bytes."`,
 	} {
 		if got := formed(t, body, read); got != want {
 			t.Errorf("%s\n got %s\nwant %s", body, got, want)

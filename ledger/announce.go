@@ -154,7 +154,7 @@ func unheard(h grant.Held, parts []grant.FulfilmentView, digest string) mark {
 	switch {
 	case h.State == grant.Granted:
 		return mark{state: grant.Granted, digest: digest}
-	case others || h.Verdict.Desired == grant.OwedRevoked && (h.Applied != nil || len(h.Properties) > 0):
+	case others || h.Verdict.Desired == grant.OwedRevoked && (h.Applied != nil || h.Properties.Shows()):
 		return mark{state: grant.Granted}
 	}
 	return mark{}

@@ -82,6 +82,9 @@ func (c *Fulfiller) Grant(ctx context.Context, f grant.Fulfilment) (grant.Proper
 	}
 	props := withNote(propertiesOf(answer.Body, f.Properties), note)
 	props[delivered] = now
+	if others := without(mayKnow(f.Properties), to); len(others) > 0 && c.knows(f, to) { // one that takes over speaks for all
+		props[unheardOf] = others
+	}
 	return props, nil
 }
 
@@ -92,7 +95,11 @@ func (c *Fulfiller) untold(ctx context.Context, f grant.Fulfilment, note string)
 	err := c.Revoke(ctx, f)
 	if e := fulfillers.Classify(err); e != nil && e.Code == codeNoURL {
 		p := withNote(propertiesOf(nil, f.Properties), note)
-		p[delivered] = f.Properties[delivered]
+		for _, ours := range [...]string{delivered, unheardOf} {
+			if v, ok := f.Properties[ours]; ok {
+				p[ours] = v
+			}
+		}
 		return p, nil
 	}
 	if err != nil {
@@ -110,14 +117,26 @@ func (c *Fulfiller) knows(f grant.Fulfilment, to aim) bool {
 // intend remembers that a URL may have been told, which the grant itself does not
 // say yet.
 func (c *Fulfiller) intend(ctx context.Context, f grant.Fulfilment, to aim) error {
-	may, address := mayKnow(f.Properties), to.url.String()
-	if c.knows(f, to) || slices.Contains(may, address) {
+	may := mayKnow(f.Properties)
+	if c.knows(f, to) || slices.Contains(may, to.word()) {
 		return nil
 	}
 	p := grant.Properties{}
 	maps.Copy(p, f.Properties)
-	p[unheardOf] = append(may, address)
+	p[unheardOf] = append(may, to.word())
 	return fulfillers.Remember(ctx, p)
+}
+
+// word is how a URL is remembered.
+func (a aim) word() string {
+	if !a.named {
+		return theSection
+	}
+	return a.url.String()
+}
+
+func without(all []string, a aim) []string {
+	return slices.DeleteFunc(all, func(word string) bool { return word == a.word() })
 }
 
 // Revoke implements fulfillers.Fulfiller. It tells whoever was told of the grant,
@@ -136,20 +155,35 @@ func (c *Fulfiller) Revoke(ctx context.Context, f grant.Fulfilment) error {
 // whom is everybody who was told of a grant, or may have been. Its error is of
 // those who cannot be told any more.
 func (c *Fulfiller) whom(f grant.Fulfilment) (all []*url.URL, err error) {
-	may := mayKnow(f.Properties)
-	for _, address := range may {
-		u, wrong := c.checkURL(address)
-		if wrong != nil {
-			err = errors.Join(err, fulfillers.Permanent("bad_params", "custom: a URL that may have been told of the grant "+wrong.Error()))
-			continue
-		}
-		all = append(all, u)
-	}
-	told, none := c.told(f)
-	if told != nil && !slices.Contains(may, told.String()) {
+	told, err := c.told(f)
+	if told != nil {
 		all = append(all, told)
 	}
-	return all, errors.Join(err, none)
+	for _, word := range mayKnow(f.Properties) {
+		u, wrong := c.spoken(word)
+		if wrong != nil {
+			err = errors.Join(err, wrong)
+			continue
+		}
+		if told == nil || u.String() != told.String() {
+			all = append(all, u)
+		}
+	}
+	return all, err
+}
+
+// spoken is the URL that a word stands for today.
+func (c *Fulfiller) spoken(word string) (*url.URL, error) {
+	if word == theSection {
+		if word = c.config.URL; word == "" {
+			return nil, noURL()
+		}
+	}
+	u, err := c.checkURL(word)
+	if err != nil {
+		return nil, fulfillers.Permanent("bad_params", "custom: a URL that may have been told of the grant "+err.Error())
+	}
+	return u, nil
 }
 
 // told is the URL that was told of a grant; nil when there is none. Where nothing at
@@ -165,9 +199,13 @@ func (c *Fulfiller) told(f grant.Fulfilment) (*url.URL, error) {
 	}
 	to, err := c.aimed(grant.Target{Params: f.Applied, Origin: "config"}) // it was allowed then
 	if err == nil && to.url == nil {
-		err = fulfillers.Permanent(codeNoURL, "custom: the URL that was told of the grant is not in the config any more, so nobody can be told that it has ended; write fulfillers.custom.url")
+		err = noURL()
 	}
 	return to.url, err
+}
+
+func noURL() error {
+	return fulfillers.Permanent(codeNoURL, "custom: the URL that was told of the grant is not in the config any more, so nobody can be told that it has ended; write fulfillers.custom.url")
 }
 
 // Cycle implements fulfillers.Cycler.

@@ -213,6 +213,47 @@ func TestAURLIsRememberedBeforeItIsTold(t *testing.T) {
 	}
 }
 
+// The section's URL may change, and be a secret: it is remembered by no name.
+func TestTheSectionsURLIsToldTheEndAtTodaysAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.c.config.URL = w.URL + "/old?token=secret"
+	w.f.Target.Params = json.RawMessage(`{}`)
+	w.answers(false, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	ctx := fulfillers.WithMemory(t.Context(), func(_ context.Context, p grant.Properties) error {
+		w.f.Properties = p
+		return nil
+	})
+	if _, err := w.c.Grant(ctx, w.f); err == nil {
+		t.Fatal("granted")
+	}
+	if text := fmt.Sprint(w.f.Properties); strings.Contains(text, "secret") {
+		t.Error(text)
+	}
+	asked := make(chan string, 1)
+	w.answers(false, func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path })
+	w.c.config.URL = w.URL + "/new"
+	w.revokes()
+	if path := <-asked; path != "/new" {
+		t.Errorf("%s is told", path)
+	}
+	w.c.config.URL = ""
+	if err := w.c.Revoke(t.Context(), w.f); fulfillers.Classify(err).Code != codeNoURL {
+		t.Error(err)
+	}
+}
+
+func TestAURLThatMayHaveBeenToldInBetweenIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.grants()
+	w.f.Properties[unheardOf] = []any{w.URL + "/between"}
+	w.f.Benefit.Properties = json.RawMessage(`{"note":"Book it soon"}`)
+	w.grants()
+	w.revokes()
+	w.wantTold("benefit.granted benefit_grant.updated benefit.revoked benefit.revoked")
+}
+
 func TestWhatCannotBeRememberedIsNotTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -18,6 +18,9 @@ const (
 	unheardOf = "_may_know"  // the URLs that may have been told without our hearing of it
 )
 
+// theSection stands for the section's URL, which may change, and may be a secret.
+const theSection = ""
+
 // mayKnow are the URLs that may have been told of a grant.
 func mayKnow(p grant.Properties) (all []string) {
 	text, _ := json.Marshal(p[unheardOf])
