@@ -30,9 +30,10 @@ func (l *Ledger) Credit(ctx context.Context, c grant.Credit, generation int64) (
 }
 
 // Refill adds a grant's units once for a renewal, and fails like Credit. Without
-// rollover what is left of the grant's units lapses before. A grant that has not
-// been credited, or not again since its units were taken back, gets none; nor
-// does it for a renewal of an earlier life.
+// rollover what is left of the grant's units lapses before, and a renewal that
+// comes after a later one adds nothing: its units would have lapsed. A grant that
+// has not been credited, or not again since its units were taken back, gets none;
+// nor does it for a renewal of an earlier life.
 func (l *Ledger) Refill(ctx context.Context, c grant.Credit, cycle string, generation int64) error {
 	_, err := l.credit(ctx, c.FulfilmentID, generation, func(t *tx) (grant.Credited, error) {
 		key := cycleEntry(c.FulfilmentID, cycle)
@@ -43,6 +44,11 @@ func (l *Ledger) Refill(ctx context.Context, c grant.Credit, cycle string, gener
 		life, err := t.life(c.FulfilmentID)
 		if err != nil || !life.granted || !isAfter(cycle, max(life.ended, life.shop.over)) {
 			return grant.Credited{}, err
+		}
+		if !c.Rollover {
+			if lapsed, err := t.renewedAfter(c.FulfilmentID, cycle); err != nil || lapsed {
+				return grant.Credited{}, err
+			}
 		}
 		return t.refill(c, key)
 	})

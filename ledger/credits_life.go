@@ -87,7 +87,7 @@ func (t *tx) beginLife(c grant.Credit, old life) (grant.Credited, error) {
 // liveAgain ends a life that the shop has ended, and begins the one that it has
 // begun since, with the renewals that are known of that.
 func (t *tx) liveAgain(c grant.Credit, old life) (got grant.Credited, err error) {
-	known, err := t.strings(`SELECT entry_key FROM credit_entries WHERE fulfilment_id = $1 AND fulfilment_id <> '' AND kind = 'cycle' ORDER BY id`, c.FulfilmentID)
+	known, err := t.renewals(c.FulfilmentID)
 	if err != nil {
 		return got, err
 	}
@@ -102,8 +102,7 @@ func (t *tx) liveAgain(c grant.Credit, old life) (got grant.Credited, err error)
 		return got, err
 	}
 	seen := map[string]bool{}
-	for _, key := range known {
-		cycle := cycleOf(key, c.FulfilmentID)
+	for _, cycle := range known {
 		if seen[cycle] || !isAfter(cycle, old.shop.over) {
 			continue
 		}
@@ -152,6 +151,23 @@ func (t *tx) takeBack(fulfilmentID string, l life, ended int64) (grant.Credited,
 	return got, errors.Join(t.writePots(slices.Collect(maps.Values(pots))), t.tellCredited(fulfilmentID, got))
 }
 
+// renewals are those that have added something, in the order in which they did.
+func (t *tx) renewals(fulfilmentID string) ([]string, error) {
+	all, err := t.strings(`SELECT entry_key FROM credit_entries WHERE fulfilment_id = $1 AND fulfilment_id <> '' AND kind = 'cycle' ORDER BY id`, fulfilmentID)
+	for i, key := range all {
+		all[i] = cycleOf(key, fulfilmentID)
+	}
+	return all, err
+}
+
+// renewedAfter reports whether a later renewal has added something. Of keys that
+// are no times, nobody can tell.
+func (t *tx) renewedAfter(fulfilmentID, cycle string) (bool, error) {
+	at := momentOf(cycle)
+	all, err := t.renewals(fulfilmentID)
+	return at > 0 && slices.ContainsFunc(all, func(other string) bool { return momentOf(other) > at }), err
+}
+
 // cycleEntry is the key of what a renewal has added.
 func cycleEntry(fulfilmentID, cycle string) string { return "cycle " + fulfilmentID + " " + cycle }
 
@@ -164,8 +180,17 @@ func cycleOf(key, fulfilmentID string) string {
 // isAfter reports whether a renewal was later than something: its key is a time.
 // Of what is none, nobody can tell.
 func isAfter(cycle string, than int64) bool {
+	at := momentOf(cycle)
+	return at == 0 || at > than
+}
+
+// momentOf is when a renewal was, in microseconds; 0 where its key is no time.
+func momentOf(cycle string) int64 {
 	at, err := time.Parse(time.RFC3339Nano, cycle)
-	return err != nil || micros(at) > than
+	if err != nil {
+		return 0
+	}
+	return micros(at)
 }
 
 // isLate reports whether a kind has had nothing to do so far with a grant that is

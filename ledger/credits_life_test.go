@@ -10,6 +10,20 @@ import (
 
 func cycleAt(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z07:00") }
 
+func TestARenewalThatComesAfterALaterOneAddsNothingWithoutRollover(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *shop) {
+		s.saver(1)
+		c := creditOf(0, 100)
+		s.credit(c)
+		must(t, s.Refill(t.Context(), c, cycleAt(at(5)), 1))
+		s.consume(uses("one", 40))
+		must(t, s.Refill(t.Context(), c, cycleAt(at(2)), 1))
+		s.tells("grant+100(0) lapse-100 cycle+100(60) consume-40", [3]int64{100, 40, 60})
+		must(t, s.Refill(t.Context(), c, cycleAt(at(6)), 1))
+		s.tells("grant+100(0) lapse-100 cycle+100(0) consume-40 lapse-60 cycle+100(100)", [3]int64{140, 40, 100})
+	})
+}
+
 // What ends by the operator's word and begins again is as much of a new life.
 func TestRenewalsFromBeforeALifeThatTheShopDidNotEndRefillNothing(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *shop) {
