@@ -18,16 +18,6 @@ const (
 	unheardOf = "_may_know"  // the URLs that may have been told without our hearing of it
 )
 
-// theSection stands for the section's URL, which may change, and may be a secret.
-const theSection = ""
-
-// mayKnow are the URLs that may have been told of a grant.
-func mayKnow(p grant.Properties) (all []string) {
-	text, _ := json.Marshal(p[unheardOf])
-	_ = json.Unmarshal(text, &all) // it was JSON a moment ago
-	return all
-}
-
 // What is kept of an answer's properties.
 const (
 	mostProperties = 32
